@@ -1,0 +1,1 @@
+//! Benches live in this crate's `benches/` targets.
