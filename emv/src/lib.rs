@@ -1,2 +1,50 @@
-//! placeholder
+//! Card cryptography of a payment card and its issuer.
+//!
+//! What is here: the DES family, PIN blocks, PIN verification values, and keys that know their
+//! purpose. What is not here: files, sockets, clocks, random numbers, allocation, and any judgement
+//! about a transaction. A caller brings the octets and the keys; a wrong PIN is a value that
+//! differs, not an error.
+//!
+//! # Layout
+//!
+//! | module | what |
+//! |---|---|
+//! | [`keys`] | [`Key<Purpose>`](keys::Key): wiped on drop, shown only by its check value |
+//! | [`pin`] | [`Pin`]: 4 to 12 digits, wiped on drop, never shown |
+//! | [`crypto::des`] | DES and triple DES over single blocks |
+//! | [`crypto::pin_block`] | ISO 9564-1 format 0, clear and under a zone key |
+//! | [`crypto::pvv`] | Visa PIN verification value |
+//!
+//! # Example
+//!
+//! A PIN travels under a zone key and is compared by its verification value.
+//!
+//! ```
+//! use cekr_emv::crypto::{pin_block, pvv};
+//! use cekr_emv::keys::{Key, Pvk, Zpk};
+//! use cekr_emv::pin::Pin;
+//!
+//! let (zpk, pvk) = (Key::<Zpk>::development(), Key::<Pvk>::development());
+//! let pan = 4761730000000011;
+//! let issued = pvv::pvv(&pvk, 1, pan, &Pin::parse(b"1234")?);
+//!
+//! let sent = pin_block::encipher_format0(&zpk, &Pin::parse(b"1234")?, pan);
+//! let received = pin_block::decipher_format0(&zpk, sent, pan).expect("a block we made");
+//! assert_eq!(pvv::pvv(&pvk, 1, pan, &received), issued);
+//! # Ok::<(), cekr_emv::pin::PinError>(())
+//! ```
+//!
+//! # Side channels
+//!
+//! DES looks up tables by secret values, as every fast software DES does, so it leaks through the
+//! processor's cache to code that shares the machine. Run the switch on a machine of its own; a
+//! hardware security module takes this crate's place where that does not do.
 #![no_std]
+#![forbid(unsafe_code)]
+
+pub mod crypto;
+pub mod keys;
+pub mod pin;
+
+pub use keys::Key;
+pub use pin::Pin;
