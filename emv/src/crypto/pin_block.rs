@@ -168,8 +168,9 @@ mod tests {
         }
 
         #[test]
-        fn reads_only_what_it_would_write(block: [u8; 8], control_and_len in 0..=0x0C_u8, pan: u64) {
-            let mut block = block;
+        fn reads_only_what_it_would_write(
+            mut block: [u8; 8], control_and_len in 0..=0x0C_u8, pan: u64
+        ) {
             block[0] = control_and_len;
             if let Ok(pin) = decode_format0(block, pan) {
                 prop_assert_eq!(encode_format0(&pin, pan), block);
