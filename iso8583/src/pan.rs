@@ -1,0 +1,140 @@
+//! The primary account number: the one value that must not leak.
+
+use core::fmt;
+
+use crate::digits;
+
+/// Primary account number (DE 2, and the front of track 2): 13 to 19 digits, no leading zero, with
+/// a valid Luhn check digit (ISO/IEC 7812-1 annex B).
+///
+/// Packed into a `u64`, which 19 digits fit. `Debug` and [`Pan::masked`] show the first six and
+/// last four digits; the full number leaves only through [`Pan::expose`], so that a reviewer can
+/// search for it.
+///
+/// ```
+/// use cekr_iso8583::Pan;
+/// let pan = Pan::parse(b"4761730000000011")?;
+/// assert_eq!(pan.masked().to_string(), "476173******0011");
+/// assert_eq!(pan.bin(6), 476173);
+/// # Ok::<(), cekr_iso8583::PanError>(())
+/// ```
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Pan(u64);
+
+/// Why digits are no card number.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum PanError {
+    /// Fewer than 13 or more than 19 digits, or something else than digits.
+    BadLength,
+    /// The first digit is 0.
+    LeadingZero,
+    /// The check digit is wrong.
+    Luhn,
+}
+
+impl Pan {
+    /// The card number that ASCII digits write.
+    ///
+    /// # Errors
+    /// [`PanError`], the first that applies in its order.
+    #[inline]
+    pub fn parse(ascii: &[u8]) -> Result<Pan, PanError> {
+        if !(13..=19).contains(&ascii.len()) || !digits::all_digits(ascii) {
+            return Err(PanError::BadLength);
+        }
+        if ascii.first() == Some(&b'0') {
+            return Err(PanError::LeadingZero);
+        }
+        let sum = digits::luhn_sum(ascii).ok_or(PanError::BadLength)?;
+        if !sum.is_multiple_of(10) {
+            return Err(PanError::Luhn);
+        }
+        digits::number(ascii).map(Pan).ok_or(PanError::BadLength)
+    }
+
+    /// The card number of this numeric value.
+    ///
+    /// # Errors
+    /// [`PanError`]; a leading zero cannot be told from a short number and is a bad length.
+    pub fn from_number(number: u64) -> Result<Pan, PanError> {
+        let len = digits::count(number);
+        let mut ascii = [0; 20];
+        let ascii = ascii.get_mut(..len).ok_or(PanError::BadLength)?;
+        digits::write_number(number, ascii);
+        Pan::parse(ascii)
+    }
+
+    /// The full number. For the card table, ciphers and messages; never for people or logs.
+    #[must_use]
+    pub const fn expose(self) -> u64 {
+        self.0
+    }
+
+    /// Number of digits, 13 to 19.
+    #[must_use]
+    pub const fn len_digits(self) -> usize {
+        digits::count(self.0)
+    }
+
+    /// The first `digits` digits, at most all, as a number.
+    #[must_use]
+    pub fn bin(self, digits: usize) -> u64 {
+        self.0 / digits::power_of_ten(self.len_digits().saturating_sub(digits))
+    }
+
+    /// The last four digits as a number.
+    #[must_use]
+    pub const fn last_four(self) -> u16 {
+        (self.0 % 10_000) as u16
+    }
+
+    /// First six and last four digits, stars between.
+    #[must_use]
+    pub fn masked(self) -> MaskedPan {
+        let len = self.len_digits();
+        // Below a million: six digits. The digits between are not kept.
+        MaskedPan { first_six: self.bin(6) as u32, last_four: self.last_four(), len }
+    }
+}
+
+impl fmt::Debug for Pan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.masked(), f)
+    }
+}
+
+/// How people see a card number.
+#[derive(Clone, Copy)]
+pub struct MaskedPan {
+    first_six: u32,
+    last_four: u16,
+    len: usize,
+}
+
+impl fmt::Display for MaskedPan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:06}", self.first_six)?;
+        for _ in 10..self.len {
+            f.write_str("*")?;
+        }
+        write!(f, "{:04}", self.last_four)
+    }
+}
+
+impl fmt::Debug for MaskedPan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for PanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PanError::BadLength => "a card number has 13 to 19 digits",
+            PanError::LeadingZero => "a card number does not begin with 0",
+            PanError::Luhn => "the check digit is wrong",
+        })
+    }
+}
+
+impl core::error::Error for PanError {}
