@@ -45,6 +45,7 @@
 pub mod crypto;
 pub mod keys;
 pub mod pin;
+pub mod tlv;
 
 pub use keys::Key;
 pub use pin::Pin;

@@ -1,0 +1,179 @@
+//! Double entry: what each entry posts to which account, and the totals.
+//!
+//! Every entry's postings sum to zero. Holds are a memorandum: they are no account's money until
+//! they are posted.
+
+use crate::entry::{Entry, Fact, LoadSource};
+use crate::money::{Amount, Balance};
+
+/// The accounts of the programme.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Account {
+    /// What the issuer owes its cardholders.
+    CardLiability,
+    /// What was charged back and is not settled yet.
+    ChargebackReceivable,
+    /// Fees earned.
+    FeeIncome,
+    /// What the advantage programme costs.
+    PointsCost,
+    /// What the payment provider owes for loads by card.
+    PspReceivable,
+    /// Money that could not be matched to a card.
+    Suspense,
+    /// The bank account that payment orders, branch cash and opening balances come through.
+    UpnClearing,
+    /// What is owed to the network for purchases and cash.
+    VisaSettlement,
+}
+
+impl Account {
+    /// Every account, in alphabetical order.
+    pub const ALL: [Self; 8] = [
+        Self::CardLiability,
+        Self::ChargebackReceivable,
+        Self::FeeIncome,
+        Self::PointsCost,
+        Self::PspReceivable,
+        Self::Suspense,
+        Self::UpnClearing,
+        Self::VisaSettlement,
+    ];
+
+    /// The name in the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CardLiability => "card_liability",
+            Self::ChargebackReceivable => "chargeback_receivable",
+            Self::FeeIncome => "fee_income",
+            Self::PointsCost => "points_cost",
+            Self::PspReceivable => "psp_receivable",
+            Self::Suspense => "suspense",
+            Self::UpnClearing => "upn_clearing",
+            Self::VisaSettlement => "visa_settlement",
+        }
+    }
+}
+
+/// One line of an entry: credits are positive, debits negative.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Posting {
+    /// The account.
+    pub account: Account,
+    /// Cents.
+    pub amount: Balance,
+}
+
+/// The postings of `entry`: none, two or three lines that sum to zero.
+pub fn postings(entry: &Entry) -> impl Iterator<Item = Posting> + use<> {
+    let lines = match &entry.fact {
+        Fact::Authorized(fact) if fact.hold_days == 0 => {
+            spent(fact.answered.amount, fact.answered.fee)
+        }
+        Fact::Reversed(fact) if fact.posted => {
+            spent(fact.answered.amount, fact.answered.fee).map(|line| line.map(inverse))
+        }
+        Fact::Loaded(fact) => loaded(fact.source, fact.amount),
+        Fact::Authorized(_)
+        | Fact::ControlsSet(_)
+        | Fact::Declined(_)
+        | Fact::DeclinesCounted { .. }
+        | Fact::HoldExpired(_)
+        | Fact::Inquired(_)
+        | Fact::Issued(_)
+        | Fact::RefundPending(_)
+        | Fact::ReversalRemembered(_)
+        | Fact::Reversed(_) => [None; 3],
+    };
+    lines.into_iter().flatten().filter(|line| line.amount != Balance::ZERO)
+}
+
+/// Totals of all accounts, folded entry by entry.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Books {
+    totals: [i128; Account::ALL.len()],
+    held: i128,
+}
+
+impl Books {
+    /// Adds the postings of `entry`.
+    pub fn add(&mut self, entry: &Entry) {
+        for line in postings(entry) {
+            if let Some(total) = self.totals.get_mut(line.account as usize) {
+                *total += i128::from(line.amount.minor());
+            }
+        }
+        self.held += held(entry);
+    }
+
+    /// The total of `account` in cents; credits are positive.
+    #[must_use]
+    pub fn total(&self, account: Account) -> i128 {
+        self.totals.get(account as usize).copied().unwrap_or_default()
+    }
+
+    /// The sum of all accounts: zero, or the books are wrong.
+    #[must_use]
+    pub fn sum(&self) -> i128 {
+        self.totals.iter().sum()
+    }
+
+    /// What all holds set aside, in cents.
+    #[must_use]
+    pub const fn held(&self) -> i128 {
+        self.held
+    }
+}
+
+/// What `entry` adds to the holds.
+fn held(entry: &Entry) -> i128 {
+    let total = |amount: Amount, fee: Amount| i128::from(amount.saturating_add(fee).minor());
+    match &entry.fact {
+        Fact::Authorized(fact) if fact.hold_days > 0 => {
+            total(fact.answered.amount, fact.answered.fee)
+        }
+        Fact::HoldExpired(fact) => -total(fact.amount, fact.fee),
+        Fact::Reversed(fact) if !fact.posted => -total(fact.answered.amount, fact.answered.fee),
+        Fact::Authorized(_)
+        | Fact::ControlsSet(_)
+        | Fact::Declined(_)
+        | Fact::DeclinesCounted { .. }
+        | Fact::Inquired(_)
+        | Fact::Issued(_)
+        | Fact::Loaded(_)
+        | Fact::RefundPending(_)
+        | Fact::ReversalRemembered(_)
+        | Fact::Reversed(_) => 0,
+    }
+}
+
+type Lines = [Option<Posting>; 3];
+
+const fn spent(amount: Amount, fee: Amount) -> Lines {
+    [
+        debit(Account::CardLiability, amount.saturating_add(fee)),
+        credit(Account::VisaSettlement, amount),
+        credit(Account::FeeIncome, fee),
+    ]
+}
+
+const fn loaded(source: LoadSource, amount: Amount) -> Lines {
+    let from = match source {
+        LoadSource::BranchCash | LoadSource::Opening | LoadSource::Upn => Account::UpnClearing,
+        LoadSource::Card => Account::PspReceivable,
+    };
+    [debit(from, amount), credit(Account::CardLiability, amount), None]
+}
+
+const fn credit(account: Account, amount: Amount) -> Option<Posting> {
+    Some(Posting { account, amount: Balance::ZERO.plus(amount) })
+}
+
+const fn debit(account: Account, amount: Amount) -> Option<Posting> {
+    Some(Posting { account, amount: Balance::ZERO.minus(amount) })
+}
+
+const fn inverse(line: Posting) -> Posting {
+    Posting { account: line.account, amount: Balance::from_minor(-line.amount.minor()) }
+}

@@ -1,0 +1,332 @@
+//! One card: its controls, its money, its counters; [`Card::apply`] is the only way it changes.
+
+use alloc::collections::VecDeque;
+
+use crate::controls::{CardStatus, Controls};
+use crate::entry::{
+    Answered, Authorized, CardId, Entry, Fact, HoldExpired, Issued, LoadSource, Loaded, Reference,
+    Remembered, Reversed, Seq,
+};
+use crate::key::RequestKey;
+use crate::limit::{Spending, Spent};
+use crate::money::{Amount, Balance};
+use crate::time::Now;
+use crate::transaction::{Money, Transaction, Transactions};
+
+/// Wrong PINs after which no PIN is tried any more.
+pub const PIN_TRIES_MAX: u8 = 3;
+
+/// Reversals without an original that one card remembers; the oldest is forgotten first.
+pub const REMEMBERED_MAX: usize = 64;
+
+/// References of loads that one card remembers; the oldest is forgotten first.
+pub const LOADS_REMEMBERED_MAX: usize = 256;
+
+/// The state of one card.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Card {
+    id: CardId,
+    controls: Controls,
+    balance: Balance,
+    held: Amount,
+    limited: bool,
+    pvv: Option<u16>,
+    pin_tries_left: u8,
+    spent: Spent,
+    declines: Declines,
+    /// When the first hold expires, ms since 1970; the largest number when there is none.
+    expires_first: u64,
+    last_seq: Seq,
+    last_at: u64,
+    transactions: Transactions,
+    remembered: VecDeque<RequestKey>,
+    loads: VecDeque<u64>,
+}
+
+/// Declines that change nothing, counted by the hour.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Declines {
+    /// Hours since 1970.
+    hour: u64,
+    /// Those with an entry of their own.
+    entered: u32,
+    /// Those only counted.
+    counted: u32,
+}
+
+impl Card {
+    /// What an unknown number is judged as, so that it takes the same steps.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { expires_first: u64::MAX, ..Self::default() }
+    }
+
+    /// The card that `fact` issues.
+    #[must_use]
+    pub fn issued(id: CardId, fact: &Issued) -> Self {
+        Self {
+            id,
+            controls: fact.controls,
+            limited: fact.limited,
+            pvv: fact.pvv,
+            pin_tries_left: PIN_TRIES_MAX,
+            expires_first: u64::MAX,
+            ..Self::default()
+        }
+    }
+
+    /// The card's ordinal in its shard.
+    #[must_use]
+    pub const fn id(&self) -> CardId {
+        self.id
+    }
+
+    /// Status, ticks, expiry, version.
+    #[must_use]
+    pub const fn controls(&self) -> Controls {
+        self.controls
+    }
+
+    /// What the account holds, holds included.
+    #[must_use]
+    pub const fn balance(&self) -> Balance {
+        self.balance
+    }
+
+    /// What is set aside by holds, fees included.
+    #[must_use]
+    pub const fn held(&self) -> Amount {
+        self.held
+    }
+
+    /// What can be spent: balance less holds.
+    #[must_use]
+    pub const fn available(&self) -> Balance {
+        self.balance.minus(self.held)
+    }
+
+    /// Whether the programme's limits apply.
+    #[must_use]
+    pub const fn is_limited(&self) -> bool {
+        self.limited
+    }
+
+    /// The PIN's verification value.
+    #[must_use]
+    pub const fn pvv(&self) -> Option<u16> {
+        self.pvv
+    }
+
+    /// How many wrong PINs may still come.
+    #[must_use]
+    pub const fn pin_tries_left(&self) -> u8 {
+        self.pin_tries_left
+    }
+
+    /// What was used up of the limits.
+    #[must_use]
+    pub const fn spent(&self) -> &Spent {
+        &self.spent
+    }
+
+    /// The card's newest entry.
+    #[must_use]
+    pub const fn last_seq(&self) -> Seq {
+        self.last_seq
+    }
+
+    /// When its newest entry was made, ms since 1970.
+    #[must_use]
+    pub const fn last_at(&self) -> u64 {
+        self.last_at
+    }
+
+    /// What it did lately.
+    #[must_use]
+    pub const fn transactions(&self) -> &Transactions {
+        &self.transactions
+    }
+
+    /// Whether a reversal of the request with this key came before it.
+    #[must_use]
+    pub fn remembers_reversal_of(&self, key: &RequestKey) -> bool {
+        self.remembered.iter().any(|original| {
+            original.stan == key.stan
+                && original.when == key.when
+                && original.terminal == key.terminal
+        })
+    }
+
+    /// Whether a load of this source and reference was posted already.
+    #[must_use]
+    pub fn has_load(&self, source: LoadSource, reference: &Reference) -> bool {
+        self.loads.contains(&load_mark(source, reference))
+    }
+
+    /// Whether one more decline that changes nothing gets an entry of its own in this hour.
+    #[must_use]
+    pub const fn enters_decline(&self, now: Now, declines_per_hour: u32) -> bool {
+        self.declines.hour != hour_of(now.unix_ms) || self.declines.entered < declines_per_hour
+    }
+
+    /// Counts a decline without an entry. It is no state that an answer rests on: what a crash
+    /// takes of it is missing from a statistic.
+    pub const fn count_decline(&mut self) {
+        self.declines.counted = self.declines.counted.saturating_add(1);
+    }
+
+    /// What has fallen due by `now` and is not entered yet: one fact a call, until there is none.
+    #[must_use]
+    pub fn due(&self, now: Now) -> Option<Fact> {
+        if self.declines.counted > 0 && self.declines.hour != hour_of(now.unix_ms) {
+            return Some(Fact::DeclinesCounted { count: self.declines.counted });
+        }
+        if now.unix_ms < self.expires_first {
+            return None;
+        }
+        let (expires_at, seq) = self.transactions.first_expiry()?;
+        if now.unix_ms < expires_at {
+            return None;
+        }
+        let hold = self.transactions.newest(|kept| kept.seq == seq)?;
+        Some(Fact::HoldExpired(HoldExpired {
+            original: seq,
+            amount: hold.amount_left,
+            fee: hold.fee_left,
+        }))
+    }
+
+    /// Makes this card what it is after `entry`, its entry with the number `seq`.
+    ///
+    /// It cannot fail: what can be refused was refused before the entry was appended.
+    pub fn apply(&mut self, seq: Seq, entry: &Entry) {
+        match &entry.fact {
+            Fact::Authorized(fact) => self.apply_authorized(seq, entry, fact),
+            Fact::ControlsSet(controls) => self.controls = *controls,
+            Fact::Declined(answered) => {
+                self.apply_pin_tries(answered);
+                self.declines.entered = self.declines_of(entry.at).entered.saturating_add(1);
+                self.declines.hour = hour_of(entry.at);
+            }
+            Fact::DeclinesCounted { .. } => {
+                self.declines = Declines { hour: hour_of(entry.at), ..Declines::default() };
+            }
+            Fact::HoldExpired(fact) => {
+                self.held = self.held.saturating_sub(fact.amount).saturating_sub(fact.fee);
+                if let Some(hold) = self.transactions.by_seq(fact.original) {
+                    hold.money = Money::Released;
+                    hold.amount_left = Amount::default();
+                    hold.fee_left = Amount::default();
+                }
+                self.find_first_expiry();
+            }
+            Fact::Inquired(answered) => self.apply_pin_tries(answered),
+            Fact::Issued(fact) => *self = Self::issued(entry.card, fact),
+            Fact::Loaded(fact) => self.apply_loaded(entry, fact),
+            Fact::RefundPending(fact) => {
+                if let Some(purchase) = self.transactions.by_seq(fact.original) {
+                    purchase.refunded = purchase.refunded.saturating_add(fact.answered.amount);
+                }
+            }
+            Fact::ReversalRemembered(fact) => self.apply_remembered(fact),
+            Fact::Reversed(fact) => self.apply_reversed(fact),
+        }
+        self.last_seq = seq;
+        self.last_at = entry.at;
+    }
+
+    fn apply_authorized(&mut self, seq: Seq, entry: &Entry, fact: &Authorized) {
+        let answered = &fact.answered;
+        let transaction = Transaction::new(seq, entry.at, entry.date, fact);
+        let total = answered.amount.saturating_add(answered.fee);
+        match transaction.money {
+            Money::Held { expires_at } => {
+                self.held = self.held.saturating_add(total);
+                self.expires_first = self.expires_first.min(expires_at);
+            }
+            Money::Posted | Money::Released => self.balance = self.balance.minus(total),
+        }
+        self.spent.add(entry.date, Spending::of(fact.place, fact.cash, answered.amount));
+        self.apply_pin_tries(answered);
+        self.transactions.push(transaction);
+    }
+
+    fn apply_loaded(&mut self, entry: &Entry, fact: &Loaded) {
+        self.balance = self.balance.plus(fact.amount);
+        if fact.source != LoadSource::Opening {
+            self.spent.add_load(entry.date, fact.amount);
+        }
+        remember(&mut self.loads, load_mark(fact.source, &fact.reference), LOADS_REMEMBERED_MAX);
+    }
+
+    fn apply_remembered(&mut self, fact: &Remembered) {
+        remember(&mut self.remembered, fact.original, REMEMBERED_MAX);
+    }
+
+    fn apply_reversed(&mut self, fact: &Reversed) {
+        let given_back = fact.answered.amount.saturating_add(fact.answered.fee);
+        let Some(original) = self.transactions.by_seq(fact.original) else {
+            return;
+        };
+        let cash_before = original.cash_of(original.amount_left);
+        let cash_after = original.cash_of(fact.amount_left);
+        original.amount_left = fact.amount_left;
+        original.fee_left = fact.fee_left;
+        match original.money {
+            Money::Held { .. } => self.held = self.held.saturating_sub(given_back),
+            Money::Posted => self.balance = self.balance.plus(given_back),
+            Money::Released => {}
+        }
+        let cash_back = cash_before.saturating_sub(cash_after);
+        let back = Spending::of(original.place, cash_back, fact.answered.amount);
+        let date = original.date;
+        let is_whole = fact.amount_left.minor() == 0;
+        self.spent.give_back(date, back, is_whole);
+        self.find_first_expiry();
+    }
+
+    fn apply_pin_tries(&mut self, answered: &Answered) {
+        if let Some(tries) = answered.pin_tries {
+            self.pin_tries_left = tries;
+        }
+    }
+
+    fn find_first_expiry(&mut self) {
+        self.expires_first = self.transactions.first_expiry().map_or(u64::MAX, |(at, _)| at);
+    }
+
+    const fn declines_of(&self, at: u64) -> Declines {
+        if self.declines.hour == hour_of(at) {
+            self.declines
+        } else {
+            Declines { hour: hour_of(at), entered: 0, counted: 0 }
+        }
+    }
+
+    /// Whether the card is one of ours.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.controls.status != CardStatus::Unknown
+    }
+}
+
+fn remember<T>(kept: &mut VecDeque<T>, new: T, max: usize) {
+    if kept.len() >= max {
+        kept.pop_front();
+    }
+    kept.push_back(new);
+}
+
+/// FNV-1a over source and reference. A card keeps a few hundred of them, so that two different
+/// references of one card meeting in 64 bits is out of reach of anything but intent, and whoever
+/// can choose references can load money anyway.
+fn load_mark(source: LoadSource, reference: &Reference) -> u64 {
+    let octets = core::iter::once(source as u8).chain(reference.as_str().bytes());
+    octets.fold(0xCBF2_9CE4_8422_2325, |mark, octet| {
+        (mark ^ u64::from(octet)).wrapping_mul(0x0100_0000_01B3)
+    })
+}
+
+const fn hour_of(unix_ms: u64) -> u64 {
+    unix_ms / 3_600_000
+}

@@ -1,0 +1,226 @@
+//! Daily and monthly limits: what was spent and loaded in the programme's calendar.
+//!
+//! Amounts count without fees. A reversal on the same day gives back what it used up.
+
+use crate::entry::Place;
+use crate::money::{Amount, Balance};
+use crate::policy::Limits;
+use crate::reason::Reason;
+use crate::time::LocalDate;
+
+/// What a card used up of its limits.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Spent {
+    /// The day that the daily sums are of.
+    date: LocalDate,
+    cash: Amount,
+    cash_count: u32,
+    pos: Amount,
+    online: Amount,
+    load: Amount,
+    /// Of the month that `date` lies in.
+    load_month: Amount,
+}
+
+/// What a request would use up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Spending {
+    /// Cash, in cents.
+    pub cash: Amount,
+    /// Goods and services, in cents.
+    pub purchase: Amount,
+    /// Whether the purchase is made without the card.
+    pub online: bool,
+}
+
+impl Spending {
+    /// What `amount`, of which `cash` is cash, uses up when it is spent at `place`.
+    #[must_use]
+    pub const fn of(place: Place, cash: Amount, amount: Amount) -> Self {
+        match place {
+            // A machine owner's surcharge is neither cash nor a purchase.
+            Place::Cashpoint => Self { cash, purchase: Amount::from_minor(0), online: false },
+            Place::Online => Self { cash, purchase: amount.saturating_sub(cash), online: true },
+            Place::Shop => Self { cash, purchase: amount.saturating_sub(cash), online: false },
+        }
+    }
+}
+
+/// Why a load is refused; the API tells it in these words.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LoadRefused {
+    /// The balance would pass `balance_max`.
+    BalanceMax,
+    /// The day's loads would pass `load_day`.
+    Day,
+    /// The month's loads would pass `load_month`.
+    Month,
+}
+
+impl Spent {
+    /// Judges a spending on `date`: amounts first, then counts.
+    ///
+    /// # Errors
+    /// With the reason for which it is declined.
+    pub fn allows(
+        &self,
+        date: LocalDate,
+        spending: Spending,
+        limits: &Limits,
+    ) -> Result<(), Reason> {
+        let today = self.on(date);
+        let (bought, bought_max) = if spending.online {
+            (today.online, limits.online_day)
+        } else {
+            (today.pos, limits.pos_day)
+        };
+        if exceeds(today.cash, spending.cash, limits.cash_day)
+            || exceeds(bought, spending.purchase, bought_max)
+        {
+            return Err(Reason::LimitAmount);
+        }
+        let is_counted = spending.cash.minor() > 0 && limits.cash_count_day > 0;
+        if is_counted && today.cash_count >= limits.cash_count_day {
+            return Err(Reason::LimitCount);
+        }
+        Ok(())
+    }
+
+    /// Judges a load of `amount` that makes the balance `balance_after`.
+    ///
+    /// # Errors
+    /// With the limit that it would pass.
+    pub fn allows_load(
+        &self,
+        date: LocalDate,
+        amount: Amount,
+        balance_after: Balance,
+        limits: &Limits,
+    ) -> Result<(), LoadRefused> {
+        let today = self.on(date);
+        if limits.balance_max.minor() > 0
+            && !Balance::ZERO.plus(limits.balance_max).covers(balance_after.spendable())
+        {
+            return Err(LoadRefused::BalanceMax);
+        }
+        if exceeds(today.load, amount, limits.load_day) {
+            return Err(LoadRefused::Day);
+        }
+        if exceeds(today.load_month, amount, limits.load_month) {
+            return Err(LoadRefused::Month);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add(&mut self, date: LocalDate, spending: Spending) {
+        *self = self.on(date);
+        self.cash = self.cash.saturating_add(spending.cash);
+        self.cash_count = self.cash_count.saturating_add(u32::from(spending.cash.minor() > 0));
+        let bought = if spending.online { &mut self.online } else { &mut self.pos };
+        *bought = bought.saturating_add(spending.purchase);
+    }
+
+    /// Gives back what a spending on `date` used up, when the sums are still of that day.
+    /// `is_whole` gives back the count as well.
+    pub(crate) fn give_back(&mut self, date: LocalDate, spending: Spending, is_whole: bool) {
+        if self.date != date {
+            return;
+        }
+        self.cash = self.cash.saturating_sub(spending.cash);
+        let counted = u32::from(is_whole && spending.cash.minor() > 0);
+        self.cash_count = self.cash_count.saturating_sub(counted);
+        let bought = if spending.online { &mut self.online } else { &mut self.pos };
+        *bought = bought.saturating_sub(spending.purchase);
+    }
+
+    pub(crate) fn add_load(&mut self, date: LocalDate, amount: Amount) {
+        *self = self.on(date);
+        self.load = self.load.saturating_add(amount);
+        self.load_month = self.load_month.saturating_add(amount);
+    }
+
+    /// The sums as they stand on `date`: a new day begins at nothing, a new month as well.
+    fn on(self, date: LocalDate) -> Self {
+        if self.date == date {
+            return self;
+        }
+        let is_same_month = self.date.month() == date.month();
+        let load_month = if is_same_month { self.load_month } else { Amount::default() };
+        Self { date, load_month, ..Self::default() }
+    }
+}
+
+fn exceeds(used: Amount, more: Amount, max: Amount) -> bool {
+    max.minor() > 0 && more.minor() > 0 && used.saturating_add(more) > max
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MONDAY: LocalDate = LocalDate::new(2026, 11, 30);
+    const TUESDAY: LocalDate = LocalDate::new(2026, 12, 1);
+
+    const fn cash(minor: u64) -> Spending {
+        Spending { cash: Amount::from_minor(minor), purchase: Amount::from_minor(0), online: false }
+    }
+
+    #[test]
+    fn the_fourth_withdrawal_of_a_day_is_one_too_many_and_the_next_day_begins_anew() {
+        let limits = Limits::default();
+        let mut spent = Spent::default();
+        for _ in 0..3 {
+            assert_eq!(spent.allows(MONDAY, cash(20_00), &limits), Ok(()));
+            spent.add(MONDAY, cash(20_00));
+        }
+        assert_eq!(spent.allows(MONDAY, cash(20_00), &limits), Err(Reason::LimitCount));
+        assert_eq!(spent.allows(TUESDAY, cash(20_00), &limits), Ok(()));
+    }
+
+    #[test]
+    fn the_limit_itself_is_allowed_and_a_cent_more_is_not() {
+        let limits = Limits::default();
+        let spent = Spent::default();
+        assert_eq!(spent.allows(MONDAY, cash(1_000_00), &limits), Ok(()));
+        assert_eq!(spent.allows(MONDAY, cash(1_000_01), &limits), Err(Reason::LimitAmount));
+    }
+
+    #[test]
+    fn a_reversal_gives_back_amount_and_count_only_on_its_own_day() {
+        let limits = Limits::default();
+        let mut spent = Spent::default();
+        for _ in 0..3 {
+            spent.add(MONDAY, cash(20_00));
+        }
+        let mut same_day = spent;
+        same_day.give_back(MONDAY, cash(20_00), true);
+        assert_eq!(same_day.allows(MONDAY, cash(20_00), &limits), Ok(()));
+        spent.add(TUESDAY, cash(20_00));
+        spent.give_back(MONDAY, cash(20_00), true);
+        spent.add(TUESDAY, cash(20_00));
+        spent.add(TUESDAY, cash(20_00));
+        assert_eq!(spent.allows(TUESDAY, cash(20_00), &limits), Err(Reason::LimitCount));
+    }
+
+    #[test]
+    fn loads_of_a_month_add_up_over_its_days() {
+        let limits = Limits::default();
+        let mut spent = Spent::default();
+        let thousand = Amount::from_minor(1_000_00);
+        for day in 1..=5 {
+            let date = LocalDate::new(2026, 11, day);
+            assert_eq!(spent.allows_load(date, thousand, Balance::from_minor(1), &limits), Ok(()));
+            spent.add_load(date, thousand);
+        }
+        let cent = Amount::from_minor(1);
+        assert_eq!(
+            spent.allows_load(MONDAY, cent, Balance::from_minor(1), &limits),
+            Err(LoadRefused::Month)
+        );
+        assert_eq!(spent.allows_load(TUESDAY, cent, Balance::from_minor(1), &limits), Ok(()));
+        assert_eq!(
+            spent.allows_load(TUESDAY, cent, Balance::from_minor(5_000_01), &limits),
+            Err(LoadRefused::BalanceMax)
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! What a card did lately: holds, and posted purchases that a reversal may still name.
+
+use alloc::collections::VecDeque;
+
+use cekr_iso8583::{CurrencyCode, MerchantId, Rrn};
+
+use crate::entry::{Authorized, Place, Seq};
+use crate::key::RequestKey;
+use crate::money::Amount;
+use crate::time::LocalDate;
+
+/// The most transactions that one card keeps; the oldest posted ones make room.
+pub const TRANSACTIONS_MAX: usize = 4_096;
+
+/// How long a posted transaction can be reversed, in milliseconds: as long as answers are kept.
+pub const POSTED_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Where the money of a transaction is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Money {
+    /// Set aside; it comes back at this moment (ms since 1970) unless it is posted before.
+    Held {
+        /// Milliseconds since 1970-01-01T00:00:00Z.
+        expires_at: u64,
+    },
+    /// Taken from the balance.
+    Posted,
+    /// Given back, by expiry of the hold.
+    Released,
+}
+
+/// One approval that moved or held money, and what became of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Transaction {
+    /// Its entry.
+    pub seq: Seq,
+    /// When it was approved, ms since 1970.
+    pub at: u64,
+    /// The day that its limits count for.
+    pub date: LocalDate,
+    /// The key of its request.
+    pub key: RequestKey,
+    /// DE 37.
+    pub rrn: Rrn,
+    /// DE 42.
+    pub merchant: MerchantId,
+    /// DE 4 as it was asked, in the currency of the transaction.
+    pub transaction_amount: Amount,
+    /// DE 49.
+    pub currency: CurrencyCode,
+    /// What was approved, in cents.
+    pub amount: Amount,
+    /// The cash in it, without a machine owner's surcharge.
+    pub cash: Amount,
+    /// The fee that was approved with it.
+    pub fee: Amount,
+    /// What is left of the amount after reversals.
+    pub amount_left: Amount,
+    /// What is left of the fee.
+    pub fee_left: Amount,
+    /// What refunds announced so far give back of it.
+    pub refunded: Amount,
+    /// Where it was spent.
+    pub place: Place,
+    /// Where the money is.
+    pub money: Money,
+}
+
+impl Transaction {
+    pub(crate) fn new(seq: Seq, at: u64, date: LocalDate, fact: &Authorized) -> Self {
+        let answered = &fact.answered;
+        let money = if fact.hold_days == 0 {
+            Money::Posted
+        } else {
+            Money::Held { expires_at: at + u64::from(fact.hold_days) * DAY_MS }
+        };
+        Self {
+            seq,
+            at,
+            date,
+            key: answered.key,
+            rrn: answered.rrn,
+            merchant: answered.merchant,
+            transaction_amount: answered.transaction_amount,
+            currency: answered.currency,
+            amount: answered.amount,
+            cash: fact.cash,
+            fee: answered.fee,
+            amount_left: answered.amount,
+            fee_left: answered.fee,
+            refunded: Amount::from_minor(0),
+            place: fact.place,
+            money,
+        }
+    }
+
+    /// The cash in what would be left of it at `amount_left`: the surcharge and the goods of a
+    /// purchase with cashback were paid first.
+    #[must_use]
+    pub fn cash_of(&self, amount_left: Amount) -> Amount {
+        amount_left.saturating_sub(self.amount.saturating_sub(self.cash))
+    }
+
+    /// Whether `key` names this transaction as its original: trace number, terminal, time.
+    ///
+    /// The acquirer of DE 90 is filled in by too few terminals to decide.
+    #[must_use]
+    pub fn is_named_by(&self, key: &RequestKey) -> bool {
+        self.key.stan == key.stan
+            && self.key.when == key.when
+            && self.key.terminal == key.terminal
+            && (key.class == 0 || self.key.class == key.class)
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.money, Money::Held { .. }) && self.amount_left.minor() > 0
+    }
+}
+
+/// The transactions of one card, oldest first.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Transactions(VecDeque<Transaction>);
+
+impl Transactions {
+    /// Whether one more can be kept: not when every place is taken by an open hold.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.0.len() < TRANSACTIONS_MAX || self.0.iter().any(|kept| !kept.is_open())
+    }
+
+    pub(crate) fn push(&mut self, transaction: Transaction) {
+        while let Some(oldest) = self.0.front() {
+            if oldest.is_open() || oldest.at.saturating_add(POSTED_KEPT_MS) > transaction.at {
+                break;
+            }
+            self.0.pop_front();
+        }
+        if self.0.len() >= TRANSACTIONS_MAX {
+            let done = self.0.iter().position(|kept| !kept.is_open()).unwrap_or_default();
+            self.0.remove(done);
+        }
+        self.0.push_back(transaction);
+    }
+
+    /// The newest transaction that `names` accepts: what is reversed was seldom long ago.
+    pub fn newest(&self, names: impl Fn(&Transaction) -> bool) -> Option<&Transaction> {
+        self.0.iter().rev().find(|kept| names(kept))
+    }
+
+    pub(crate) fn by_seq(&mut self, seq: Seq) -> Option<&mut Transaction> {
+        let at = self.0.binary_search_by_key(&seq, |kept| kept.seq).ok()?;
+        self.0.get_mut(at)
+    }
+
+    /// The earliest moment at which a hold expires, in ms since 1970, and its entry.
+    #[must_use]
+    pub fn first_expiry(&self) -> Option<(u64, Seq)> {
+        let open = self.0.iter().filter(|kept| kept.amount_left.minor() > 0);
+        open.filter_map(|kept| match kept.money {
+            Money::Held { expires_at } => Some((expires_at, kept.seq)),
+            Money::Posted | Money::Released => None,
+        })
+        .min()
+    }
+
+    /// The transactions, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Transaction> {
+        self.0.iter()
+    }
+}
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
