@@ -231,6 +231,30 @@ impl Amount {
             None => None,
         }
     }
+
+    /// The sum, or the largest amount there is; twelve digits, all that a message holds, are far
+    /// below it.
+    #[must_use]
+    pub const fn saturating_add(self, other: Amount) -> Amount {
+        Amount(self.0.saturating_add(other.0))
+    }
+
+    /// The difference, or nothing where it is below zero.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Amount) -> Amount {
+        Amount(self.0.saturating_sub(other.0))
+    }
+
+    /// The share of this amount that `part` is of `whole`, half up to the minor unit; all of it
+    /// where `whole` is nothing.
+    #[must_use]
+    pub fn share(self, part: Amount, whole: Amount) -> Amount {
+        if whole.is_zero() {
+            return self;
+        }
+        let doubled = u128::from(self.0) * u128::from(part.0) * 2 + u128::from(whole.0);
+        Amount(u64::try_from(doubled / (u128::from(whole.0) * 2)).unwrap_or(u64::MAX))
+    }
 }
 
 impl fmt::Display for Amount {
@@ -289,7 +313,7 @@ impl SignedAmount {
 }
 
 /// Point of service entry mode (DE 22): how the card was read, and whether a PIN can be entered.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct PosEntryMode {
     /// First two digits: 01 key, 05 chip, 07 contactless chip, 81 e-commerce, 90 magnetic stripe.
     pub entry: u8,
@@ -298,6 +322,21 @@ pub struct PosEntryMode {
 }
 
 impl PosEntryMode {
+    /// The mode of these three digits; `None` if there are more.
+    #[must_use]
+    pub const fn new(number: u16) -> Option<PosEntryMode> {
+        if number > 999 {
+            return None;
+        }
+        Some(PosEntryMode::from_digits(number as u64))
+    }
+
+    /// The three digits as a number.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.entry as u16 * 10 + self.pin_capability as u16
+    }
+
     pub(crate) const fn from_digits(number: u64) -> PosEntryMode {
         // Three digits: below 100 and below 10.
         PosEntryMode { entry: (number / 10 % 100) as u8, pin_capability: (number % 10) as u8 }

@@ -98,10 +98,11 @@ impl<'a> Field<'a> {
             let proven = matches!(self.def.class(), Class::N);
             return if proven || digits::all_digits(ascii) { digits::number(ascii) } else { None };
         }
-        if self.len > 19 {
+        let mut characters = self.characters();
+        if characters.count > 19 {
             return None;
         }
-        self.characters().try_fold(0, |number: u64, character| {
+        characters.try_fold(0, |number: u64, character| {
             character.is_ascii_digit().then(|| number * 10 + u64::from(character & 0x0f))
         })
     }
@@ -130,32 +131,89 @@ impl<'a> Field<'a> {
         rest.is_empty().then_some(out)
     }
 
-    /// The character at a place below the count, as [`Field::characters`] gives it.
-    fn character(&self, at: usize) -> Option<u8> {
-        match (self.def.class(), self.def.encoding()) {
-            (Class::B, Encoding::Hex) => self.octets.get(at).map(u8::to_ascii_uppercase),
-            (Class::B, _) => self.octets.get(at / 2).map(|octet| hex_digit(nibble(*octet, at))),
-            (Class::Xn, Encoding::Bcd) if at == 0 => self.octets.first().copied(),
-            (Class::Xn, Encoding::Bcd) => {
-                self.packed(self.octets.get(1..)?, self.len.saturating_sub(1), at - 1)
-            }
-            (_, Encoding::Bcd) => self.packed(self.octets, self.len, at),
-            (_, Encoding::Ebcdic) => self.octets.get(at).map(|octet| ebcdic::to_ascii(*octet)),
-            (_, Encoding::Ascii | Encoding::Binary | Encoding::Hex) => self.octets.get(at).copied(),
-        }
+    /// An octet of a binary value or of hexadecimal text.
+    pub(crate) fn octet(&self, at: usize) -> Option<u8> {
+        let high = hex_value(self.character(at * 2)?)?;
+        Some(high << 4 | hex_value(self.character(at * 2 + 1)?)?)
     }
 
-    fn packed(&self, octets: &[u8], digits: usize, at: usize) -> Option<u8> {
-        let idle = match self.def.pad() {
-            Pad::Left => digits % 2,
-            Pad::Right => 0,
+    /// The character at a place below the count, as [`Field::characters`] gives it.
+    pub(crate) fn character(&self, at: usize) -> Option<u8> {
+        let place = self.place(at);
+        let octet = *self.octets.get(place.octet)?;
+        let nibble = match place.part {
+            Part::High => octet >> 4,
+            Part::Low => octet & 0x0f,
+            Part::Whole => {
+                return Some(match (self.def.class(), self.def.encoding()) {
+                    (Class::B, Encoding::Hex) => octet.to_ascii_uppercase(),
+                    (Class::B, _) => octet,
+                    (_, Encoding::Ebcdic) => ebcdic::to_ascii(octet),
+                    (_, Encoding::Ascii | Encoding::Bcd | Encoding::Binary | Encoding::Hex) => {
+                        octet
+                    }
+                });
+            }
         };
-        let place = at + idle;
-        octets.get(place / 2).map(|octet| match nibble(*octet, place) {
-            digit @ 0..=9 => b'0' + digit,
+        Some(match (self.def.class(), nibble) {
+            (_, 0..=9) | (Class::B, _) => hex_digit(nibble),
             // The only other nibble that decoding lets through: a track's separator.
             _ => b'=',
         })
+    }
+
+    /// Where a character stands in the value's octets.
+    pub(crate) const fn place(&self, at: usize) -> Place {
+        match (self.def.class(), self.def.encoding()) {
+            (Class::B, Encoding::Hex) => Place::whole(at),
+            (Class::B, _) => Place::nibble(at),
+            (Class::Xn, Encoding::Bcd) if at == 0 => Place::whole(0),
+            (Class::Xn, Encoding::Bcd) => {
+                let idle = self.idle_nibbles(self.len.saturating_sub(1));
+                // The sign takes the two places before the digits.
+                Place::nibble(at + 1 + idle)
+            }
+            (_, Encoding::Bcd) => Place::nibble(at + self.idle_nibbles(self.len)),
+            (_, Encoding::Ascii | Encoding::Binary | Encoding::Ebcdic | Encoding::Hex) => {
+                Place::whole(at)
+            }
+        }
+    }
+
+    /// Idle nibbles before so many digits.
+    const fn idle_nibbles(&self, digits: usize) -> usize {
+        match self.def.pad() {
+            Pad::Left => digits % 2,
+            Pad::Right => 0,
+        }
+    }
+}
+
+/// Where a character stands.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    /// Octets from the start of the value.
+    pub(crate) octet: usize,
+    /// Which part of that octet.
+    pub(crate) part: Part,
+}
+
+/// What part of an octet a character takes.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
+    High,
+    Low,
+    Whole,
+}
+
+impl Place {
+    const fn whole(octet: usize) -> Place {
+        Place { octet, part: Part::Whole }
+    }
+
+    const fn nibble(place: usize) -> Place {
+        let part = if place.is_multiple_of(2) { Part::High } else { Part::Low };
+        Place { octet: place / 2, part }
     }
 }
 
@@ -192,7 +250,3 @@ impl Iterator for Characters<'_> {
 }
 
 impl ExactSizeIterator for Characters<'_> {}
-
-const fn nibble(octet: u8, place: usize) -> u8 {
-    if place.is_multiple_of(2) { octet >> 4 } else { octet & 0x0f }
-}

@@ -28,16 +28,22 @@
 #[cfg(test)]
 extern crate std;
 
+mod chip;
 mod digits;
 mod ebcdic;
 
 pub mod bitmap;
+pub mod describe;
 pub mod element;
 pub mod error;
 pub mod field;
 pub mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod mask;
 pub mod mti;
 pub mod pan;
+pub mod response;
 pub mod spec;
 pub mod subfield;
 pub mod table;
@@ -45,6 +51,7 @@ pub mod view;
 pub mod writer;
 
 pub use bitmap::FieldSet;
+pub use describe::{Description, Show};
 pub use element::{
     AdditionalAmount, Amount, AuthCode, CountryCode, CurrencyCode, Expiry, Institution, Location,
     Mcc, MerchantId, MonthDay, OriginalData, PinBlock, PosEntryMode, ProcessingCode,

@@ -98,6 +98,37 @@ impl Mti {
         self.function().is_multiple_of(2)
     }
 
+    /// What the class is called.
+    #[must_use]
+    pub const fn class_words(self) -> &'static str {
+        match self.class() {
+            1 => "authorization",
+            2 => "financial",
+            3 => "file action",
+            4 => "reversal",
+            5 => "reconciliation",
+            6 => "administrative",
+            7 => "fee collection",
+            8 => "network management",
+            _ => "reserved",
+        }
+    }
+
+    /// What the function is called, and whether it is a repeat.
+    #[must_use]
+    pub const fn function_words(self) -> &'static str {
+        match (self.function(), self.is_repeat()) {
+            (0, false) => "request",
+            (0, true) => "request, repeated",
+            (1, _) => "response",
+            (2, false) => "advice",
+            (2, true) => "advice, repeated",
+            (3, _) => "advice response",
+            (4, _) => "notification",
+            _ => "message",
+        }
+    }
+
     /// The same message marked as a repeat: 0420 becomes 0421.
     #[must_use]
     pub const fn repeat(self) -> Mti {

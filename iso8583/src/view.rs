@@ -142,6 +142,11 @@ impl<'a> View<'a> {
         self.entry(de).map(|(_, slot)| slot.start())
     }
 
+    /// Where the value begins, behind its prefix: octets from the MTI.
+    pub(crate) fn value_offset(&self, de: u8) -> Option<usize> {
+        self.entry(de).map(|(def, slot)| slot.start() + def.prefix_octets())
+    }
+
     /// The field with its definition.
     #[must_use]
     pub fn field(&self, de: u8) -> Option<Field<'a>> {
