@@ -45,5 +45,5 @@ pub use money::{Amount, Balance};
 pub use policy::Policy;
 pub use reason::Reason;
 pub use reply::Answer;
-pub use request::{Ask, Reject, Request};
+pub use request::{Ask, Inbound, NetworkAsk, Reject, Request};
 pub use time::{LocalDate, Now};

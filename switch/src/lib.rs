@@ -1,1 +1,23 @@
-//! placeholder
+//! The shell of a card issuer: sockets, clock, journal, shards, control API.
+//!
+//! The decision is in `cekr_issuer` and pure; here is what it must be surrounded with so that
+//! terminals can ask it: [`engine`] takes the octets of a read and gives replies, [`shard`] holds
+//! the cards over a [`journal`], [`control`] is what operators may ask. Of these none knows a
+//! socket or a clock; the rest of the crate does.
+//!
+//! Lock order: the directory, then a card, then a stripe of [`answers`], then the journal's queue.
+#![forbid(unsafe_code)]
+
+pub mod answers;
+pub mod control;
+pub mod disk;
+pub mod engine;
+pub mod entropy;
+pub mod entry_view;
+pub mod fuzzing;
+pub mod hsm;
+pub mod journal;
+pub mod keyring;
+pub mod shard;
+pub mod sync;
+pub mod table;

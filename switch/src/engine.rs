@@ -1,0 +1,444 @@
+//! The engine: the octets of a read in, framed replies out, each with what it must wait for.
+//!
+//! Synchronous, without socket, file, clock or randomness: a seeded world drives this same code.
+//! All frames of a read are parsed before the first is decided, and each card's cell is touched
+//! meanwhile: the memory it needs is on its way while the next message is parsed.
+
+use cekr_iso8583::{Damaged, FrameError, Framing, Header, ParseErrorKind, Spec, Step, View};
+use cekr_issuer::entry::Place;
+use cekr_issuer::{
+    Answer, Ask, Card, Decision, Fact, Inbound, Now, OriginalSeen, Policy, ProofKind, Proofs,
+    Reason, Reject, Request, RequestKey, Seq, Signals, decide,
+};
+
+use crate::answers::Held;
+use crate::shard::Shard;
+use crate::sync::Arc;
+use crate::table::Cell;
+
+/// What a connection's messages look like, by its listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    /// The listener's number: it stands in for an acquirer that messages do not name.
+    pub id: u32,
+    /// The message format.
+    pub spec: &'static Spec,
+    /// How messages are told apart on the wire.
+    pub framing: Framing,
+    /// The longest frame, in octets.
+    pub octets_max: usize,
+}
+
+/// What a reply must wait for before it may leave.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ticket {
+    /// Until this entry is durable: no answer leaves before what it reveals is on disk.
+    After(Seq),
+    /// Nothing.
+    Now,
+}
+
+/// The place of one framed reply in [`Outgoing::bytes`].
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// What it waits for.
+    pub ticket: Ticket,
+    /// Its first octet.
+    pub start: u32,
+    /// The octet after its last.
+    pub end: u32,
+}
+
+/// The replies to one read, and what was counted on the way. Reused from read to read.
+#[derive(Default)]
+pub struct Outgoing {
+    /// Grows to what the largest read needs and stays; only the first `len` octets are replies.
+    buffer: Vec<u8>,
+    len: usize,
+    /// The replies in the order of their requests.
+    pub spans: Vec<Span>,
+    /// What was counted since the caller last looked.
+    pub tally: Tally,
+}
+
+impl Outgoing {
+    /// The framed replies, one after the other.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.get(..self.len).unwrap_or_default()
+    }
+
+    /// Forgets replies and spans; the tally stays until it is taken.
+    pub fn clear(&mut self) {
+        self.len = 0;
+        self.spans.clear();
+    }
+
+    /// Room for one more reply.
+    fn room(&mut self) -> &mut [u8] {
+        let end = self.len + REPLY_OCTETS_MAX;
+        if self.buffer.len() < end {
+            self.buffer.resize(end * 2, 0);
+        }
+        self.buffer.get_mut(self.len..end).unwrap_or_default()
+    }
+
+    fn push(&mut self, ticket: Ticket, octets: usize) {
+        let start = self.len;
+        self.len += octets;
+        // A read brings at most some megabytes of replies.
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        self.spans.push(Span { ticket, start: place(start), end: place(self.len) });
+    }
+}
+
+/// Counts of one thread since they were last taken: plain numbers, added to metrics by the read.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// Answers by reason, and where the money was to be spent.
+    pub answers: [[u32; PLACES]; REASONS],
+    /// Unreadable messages by fault.
+    pub faults: [u32; FAULTS],
+    /// Messages without an answer: unreadable beyond answering, or themselves answers.
+    pub unanswered: u32,
+    /// Answers that were given before.
+    pub repeats: u32,
+}
+
+/// One more than the largest number of a reason.
+pub const REASONS: usize = 32;
+/// One more than the largest number of a place; the first stands for messages about no money.
+pub const PLACES: usize = 4;
+/// The kinds of faults.
+pub const FAULTS: usize = 8;
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { answers: [[0; PLACES]; REASONS], faults: [0; FAULTS], unanswered: 0, repeats: 0 }
+    }
+}
+
+impl Tally {
+    fn answer(&mut self, reason: Reason, place: Option<Place>) {
+        let place = place.map_or(0, |place| place as usize);
+        let count = self.answers.get_mut(reason as usize).and_then(|by| by.get_mut(place));
+        if let Some(count) = count {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    fn fault(&mut self, kind: ParseErrorKind) {
+        if let Some(count) = self.faults.get_mut(kind as usize) {
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+/// A reply is an echo of a request with at most some dozens of octets more; a request that is
+/// longer than this gets no room to have all of it echoed, which no element that we echo needs.
+const REPLY_OCTETS_MAX: usize = 4_096;
+
+/// Messages that are parsed ahead: as many as a core's first cache holds besides the rest.
+const AHEAD: usize = 16;
+
+/// The decision with all that it rests on.
+pub struct Engine {
+    shard: Arc<Shard>,
+    policy: Policy,
+}
+
+/// One message, read as far as it can be read without its card.
+struct Parsed<'a, 's> {
+    header: Header,
+    view: Result<View<'a>, Damaged<'a>>,
+    inbound: Result<Inbound, Reject>,
+    cell: Option<&'s Cell>,
+}
+
+/// What a message is answered, and after what.
+struct Given {
+    answer: Answer,
+    ticket: Ticket,
+    place: Option<Place>,
+}
+
+impl Engine {
+    /// An engine that decides by `policy` over `shard`.
+    #[must_use]
+    pub const fn new(shard: Arc<Shard>, policy: Policy) -> Self {
+        Self { shard, policy }
+    }
+
+    /// The shard.
+    #[must_use]
+    pub const fn shard(&self) -> &Arc<Shard> {
+        &self.shard
+    }
+
+    /// The settings that it decides by.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Answers all whole frames at the beginning of `input` and tells how many octets they took.
+    ///
+    /// The replies are added to `out` in the order of their requests.
+    ///
+    /// # Errors
+    /// When the octets cannot be told apart into frames any more; the connection is to be closed.
+    /// Frames before the fault are answered first: then their octets are told, and the next call
+    /// meets the fault.
+    pub fn handle_read(
+        &self,
+        link: &Link,
+        input: &[u8],
+        now: Now,
+        out: &mut Outgoing,
+    ) -> Result<usize, FrameError> {
+        let now = self.shard.not_before_last(now);
+        let mut consumed = 0;
+        loop {
+            let mut ahead: [Option<Parsed<'_, '_>>; AHEAD] = [const { None }; AHEAD];
+            let mut places = ahead.iter_mut();
+            let ended = loop {
+                let rest = input.get(consumed..).unwrap_or_default();
+                // The slot is taken before the frame, so that no frame is read without one.
+                let Some(place) = places.next() else { break None };
+                match link.framing.next(rest, link.octets_max) {
+                    Ok(Step::Message { header, message, consumed: octets }) => {
+                        consumed += octets;
+                        *place = Some(self.parse(link, header, message));
+                    }
+                    Ok(Step::KeepAlive { consumed: octets }) => consumed += octets,
+                    Ok(Step::NeedMore) => break Some(Ok(())),
+                    Err(error) => break Some(Err(error)),
+                }
+            };
+            for parsed in ahead.iter().flatten() {
+                self.answer(link, parsed, now, out);
+            }
+            match ended {
+                None => {}
+                Some(Err(error)) if consumed == 0 => return Err(error),
+                Some(_) => return Ok(consumed),
+            }
+        }
+    }
+
+    fn parse<'a>(&self, link: &Link, header: Header, message: &'a [u8]) -> Parsed<'a, '_> {
+        let view = View::parse(link.spec, message);
+        let inbound = match &view {
+            Ok(view) => Inbound::parse(view, link.id),
+            Err(_) => Err(Reject::Answer(Reason::FormatError)),
+        };
+        let cell = match &inbound {
+            Ok(Inbound::Card(Request { pan: Ok(pan), .. })) => self.shard.cards().find(*pan),
+            Ok(Inbound::Card(_) | Inbound::Network(_)) | Err(_) => None,
+        };
+        if let Some(cell) = cell {
+            cell.touch();
+        }
+        Parsed { header, view, inbound, cell }
+    }
+
+    fn answer(&self, link: &Link, parsed: &Parsed<'_, '_>, now: Now, out: &mut Outgoing) {
+        let view = match &parsed.view {
+            Ok(view) => view,
+            Err(damaged) => {
+                out.tally.fault(damaged.error.kind);
+                &damaged.read
+            }
+        };
+        let reply_to = view.mti().reply().filter(|_| view.has(11));
+        let given = match &parsed.inbound {
+            Ok(Inbound::Card(request)) => match parsed.cell {
+                Some(cell) => self.decide_known(cell, request, now, &mut out.tally),
+                None => self.decide_unknown(request, now),
+            },
+            Ok(Inbound::Network(_)) => Given::now(Reason::Approved.into()),
+            Err(Reject::Answer(reason)) => Given::now((*reason).into()),
+            Err(Reject::IsAnswer) => {
+                out.tally.unanswered += 1;
+                return;
+            }
+        };
+        let Some(mti) = reply_to else {
+            out.tally.unanswered += 1;
+            return;
+        };
+        out.tally.answer(given.answer.reason, given.place);
+        let header_len = link.framing.header_len();
+        let room = out.room();
+        let Some((header, body)) = room.split_at_mut_checked(header_len) else {
+            return;
+        };
+        let written = given.answer.write(view, mti, body).ok();
+        let framed = written
+            .filter(|len| link.framing.write_header(parsed.header.reply(), *len, header).is_ok());
+        match framed {
+            Some(len) => out.push(given.ticket, header_len + len),
+            // What we echo was read by the same spec, so that it fits; if it ever does not, the
+            // terminal's time-out and reversal set things right.
+            None => out.tally.unanswered += 1,
+        }
+    }
+
+    /// An unknown number takes the steps of a known one, and leaves no entry: it has no card.
+    fn decide_unknown(&self, request: &Request, now: Now) -> Given {
+        let card = Card::unknown();
+        let decision =
+            decide(request, &Proofs::default(), &card, &Signals::default(), now, &self.policy);
+        let place = Some(request.place);
+        Given { answer: Answer::of_decision(&decision), ticket: Ticket::Now, place }
+    }
+
+    fn decide_known(&self, cell: &Cell, request: &Request, now: Now, tally: &mut Tally) -> Given {
+        let mut proofs = Proofs::default();
+        let mut pvv = None;
+        loop {
+            match self.decide_locked(cell, request, &proofs, now, tally, &mut pvv) {
+                Pass::Given(given) => return given,
+                Pass::Prove(ProofKind::Pin) => {
+                    // Outside every lock: from the request and what of the card never changes.
+                    proofs.pin = request
+                        .pin_block
+                        .as_ref()
+                        .zip(cell.pan())
+                        .map(|(block, pan)| self.shard.hsm().verify_pin(block, pan, pvv));
+                }
+            }
+        }
+    }
+
+    fn decide_locked(
+        &self,
+        cell: &Cell,
+        request: &Request,
+        proofs: &Proofs,
+        now: Now,
+        tally: &mut Tally,
+        pvv: &mut Option<u16>,
+    ) -> Pass {
+        let shard = &*self.shard;
+        let place = Some(request.place);
+        let refuse = |reason: Reason| {
+            Pass::Given(Given { answer: reason.into(), ticket: Ticket::Now, place })
+        };
+        let mut card = cell.lock();
+        if shard.settle_due(cell, &mut card, now).is_err() {
+            return refuse(Reason::TryLater);
+        }
+        let signals = self.signals(request, &card);
+        let Some(mut held) = shard.answers().hold(&request.key) else {
+            return refuse(Reason::Internal);
+        };
+        match self.answered_before(request, &card, &held) {
+            Before::Never => {}
+            Before::Same(answer) => {
+                tally.repeats += 1;
+                let ticket = Ticket::After(card.last_seq());
+                return Pass::Given(Given { answer, ticket, place });
+            }
+            Before::Other => return refuse(Reason::KeyReused),
+            Before::Forgotten => return refuse(Reason::TryLater),
+        }
+        let decision = decide(request, proofs, &card, &signals, now, &self.policy);
+        if let Decision::Need(kind) = decision {
+            *pvv = card.pvv();
+            return Pass::Prove(kind);
+        }
+        let given = |answer, ticket| Pass::Given(Given { answer, ticket, place });
+        let changes_nothing = match &decision {
+            Decision::Decline(decline) => decline.pin_tries.is_none(),
+            Decision::Approve(_) | Decision::Need(_) => false,
+        };
+        if changes_nothing && !card.enters_decline(now, self.policy.declines_per_card_hour) {
+            card.count_decline();
+            return given(Answer::of_decision(&decision), Ticket::Now);
+        }
+        let Some(fact) = decision.fact(request, &card) else {
+            // A fee was told: what it reveals is no state of the card.
+            return given(Answer::of_decision(&decision), Ticket::Now);
+        };
+        if !held.has_room(now.unix_ms) {
+            return refuse(Reason::TryLater);
+        }
+        let Ok((seq, entry)) = shard.commit(cell, &mut card, now, fact) else {
+            return refuse(Reason::TryLater);
+        };
+        held.remember(seq, now.unix_ms);
+        let Some(answer) = Answer::of_entry(seq, &entry) else {
+            return refuse(Reason::Internal);
+        };
+        let ticket = if changes_nothing { Ticket::Now } else { Ticket::After(seq) };
+        given(answer, ticket)
+    }
+
+    /// Whether this key was answered before, and for the same request.
+    fn answered_before(&self, request: &Request, card: &Card, held: &Held<'_>) -> Before {
+        for seq in held.candidates() {
+            let Some(entry) = self.shard.entry(seq) else {
+                return Before::Forgotten;
+            };
+            let Some(answered) = entry.answered().filter(|answered| answered.key == request.key)
+            else {
+                continue;
+            };
+            let is_same = entry.card == card.id()
+                && answered.processing_code == request.processing_code
+                && answered.transaction_amount == request.transaction_amount
+                && answered.currency == request.currency;
+            return match Answer::of_entry(seq, &entry) {
+                Some(answer) if is_same => Before::Same(answer),
+                Some(_) | None => Before::Other,
+            };
+        }
+        Before::Never
+    }
+
+    /// What the node knows of the request beyond its card.
+    fn signals(&self, request: &Request, card: &Card) -> Signals {
+        let Ask::Reversal(ask) = request.ask else {
+            return Signals::default();
+        };
+        let is_declined = [1, 2].into_iter().any(|class| {
+            let key = RequestKey { class, ..ask.original };
+            let Some(held) = self.shard.answers().hold(&key) else {
+                return false;
+            };
+            held.candidates().filter_map(|seq| self.shard.entry(seq)).any(|entry| {
+                let is_decline = matches!(entry.fact, Fact::Declined(_));
+                is_decline
+                    && entry.card == card.id()
+                    && entry.answered().is_some_and(|answered| answered.key == key)
+            })
+        });
+        let original = if is_declined { OriginalSeen::Declined } else { OriginalSeen::Unseen };
+        Signals { original, ..Signals::default() }
+    }
+}
+
+/// What one pass under the lock came to.
+enum Pass {
+    Given(Given),
+    Prove(ProofKind),
+}
+
+/// What is known of a key.
+enum Before {
+    /// It was answered, and its entry is out of reach: to decide it anew could move money twice.
+    Forgotten,
+    /// It was not answered.
+    Never,
+    /// It was, for another request.
+    Other,
+    /// It was, with this answer.
+    Same(Answer),
+}
+
+impl Given {
+    const fn now(answer: Answer) -> Self {
+        Self { answer, ticket: Ticket::Now, place: None }
+    }
+}

@@ -1,0 +1,394 @@
+//! A shard: the unit of state, recovery and failure. Its cards, its answers, its journal.
+//!
+//! Whatever changes a card goes one way: under the card's lock the fact is appended to the
+//! journal, which numbers it or refuses, and is applied. Replay after a start applies the same
+//! entries with the same function.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use cekr_emv::pin::Pin;
+use cekr_iso8583::Pan;
+use cekr_issuer::books::Books;
+use cekr_issuer::decide::entry as entry_of;
+use cekr_issuer::entry::{EntryError, Issued, LoadSource, Loaded, Name, Reference};
+use cekr_issuer::{Amount, Balance, Card, CardId, Controls, Entry, EntryBytes, Fact, Now, Seq};
+
+use crate::answers::{Answers, AnswersConfig};
+use crate::hsm::SoftHsm;
+use crate::journal::{Full, Journal};
+use crate::keyring::Keyring;
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::table::{AddError, CardTable, Cell, Profile};
+
+/// The state of a node, and the journal that it rests on.
+pub struct Shard {
+    cards: CardTable,
+    answers: Answers,
+    journal: Journal,
+    keyring: Keyring,
+    hsm: SoftHsm,
+    directory: Mutex<Directory>,
+    follower: Mutex<Follower>,
+    /// The time of the newest entry: an entry's time never goes back in its shard.
+    last_at: AtomicU64,
+}
+
+/// Handles and MOK IDs that are taken.
+#[derive(Default)]
+struct Directory {
+    names: HashMap<Name, CardId, RandomState>,
+    mok_ids: HashMap<u32, CardId, RandomState>,
+}
+
+/// What is folded from durable entries in their order, behind the decisions.
+#[derive(Default)]
+struct Follower {
+    books: Books,
+    seen: Seq,
+}
+
+/// A card to be issued.
+pub struct NewCard {
+    /// Its number.
+    pub pan: Pan,
+    /// Its handle for people.
+    pub name: Name,
+    /// The nine digits on its back.
+    pub mok_id: u32,
+    /// Status, ticks, expiry.
+    pub controls: Controls,
+    /// Its PIN, of which only a verification value is kept.
+    pub pin: Option<Pin>,
+    /// Whether the programme's limits apply.
+    pub limited: bool,
+    /// What it starts with, in cents.
+    pub balance: Amount,
+}
+
+/// Why a card cannot be issued.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum IssueError {
+    /// The table refuses it.
+    #[error(transparent)]
+    Add(#[from] AddError),
+    /// The journal's queue is full.
+    #[error("the journal takes no more entries now; try again")]
+    Busy,
+    /// Another card has this MOK ID.
+    #[error("the MOK ID is in use already")]
+    MokIdTaken,
+    /// Another card has this name.
+    #[error("the card name is in use already")]
+    NameTaken,
+}
+
+impl From<Full> for IssueError {
+    fn from(_: Full) -> Self {
+        Self::Busy
+    }
+}
+
+/// Why an entry of the journal cannot be applied.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ReplayError {
+    /// The table refuses the card.
+    #[error(transparent)]
+    Add(#[from] AddError),
+    /// The octets are no entry.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The card's number cannot be opened with the data key.
+    #[error("the number of card {0} cannot be opened with this directory's key")]
+    Sealed(u32),
+    /// An entry of a card that was never issued.
+    #[error("card {0} was never issued")]
+    Unissued(u32),
+}
+
+/// A card as it stands, for people.
+#[derive(Clone, Copy, Debug)]
+pub struct Snapshot {
+    /// Its ordinal.
+    pub id: CardId,
+    /// Its number.
+    pub pan: Pan,
+    /// Name and MOK ID.
+    pub profile: Profile,
+    /// Status, ticks, expiry, version.
+    pub controls: Controls,
+    /// Holds included.
+    pub balance: Balance,
+    /// Less holds.
+    pub available: Balance,
+    /// The newest entry behind all this.
+    pub last_seq: Seq,
+}
+
+impl Shard {
+    /// An empty shard over `journal`.
+    #[must_use]
+    pub fn new(journal: Journal, keyring: Keyring, answers: AnswersConfig) -> Self {
+        let answers = Answers::new(answers, keyring.fingerprint_key());
+        Self {
+            cards: CardTable::default(),
+            answers,
+            journal,
+            keyring,
+            hsm: SoftHsm::development(),
+            directory: Mutex::default(),
+            follower: Mutex::default(),
+            last_at: AtomicU64::new(0),
+        }
+    }
+
+    /// The cards.
+    #[must_use]
+    pub const fn cards(&self) -> &CardTable {
+        &self.cards
+    }
+
+    /// The answers.
+    #[must_use]
+    pub const fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    /// The journal.
+    #[must_use]
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The keys of the directory.
+    #[must_use]
+    pub const fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// The module that verifies.
+    #[must_use]
+    pub const fn hsm(&self) -> &SoftHsm {
+        &self.hsm
+    }
+
+    /// `now`, or the time of the newest entry where the clock went back behind it.
+    #[must_use]
+    pub fn not_before_last(&self, now: Now) -> Now {
+        let last = self.last_at.load(Ordering::Relaxed);
+        if last >= now.unix_ms {
+            return Now { unix_ms: last, ..now };
+        }
+        let last = self.last_at.fetch_max(now.unix_ms, Ordering::Relaxed);
+        Now { unix_ms: now.unix_ms.max(last), ..now }
+    }
+
+    /// Appends `fact` about the locked `card` and applies it.
+    ///
+    /// # Errors
+    /// [`Full`] when the journal takes no more now; then nothing has changed.
+    pub fn commit(
+        &self,
+        cell: &Cell,
+        card: &mut MutexGuard<'_, Card>,
+        now: Now,
+        fact: Fact,
+    ) -> Result<(Seq, Entry), Full> {
+        let entry = entry_of(card, now, fact);
+        // Journal before apply: after a crash the replay must see every change that a terminal saw.
+        let seq = self.journal.append(&entry.encode())?;
+        card.apply(seq, &entry);
+        if matches!(entry.fact, Fact::ControlsSet(_)) {
+            cell.store_controls(card.controls());
+        }
+        Ok((seq, entry))
+    }
+
+    /// Appends and applies what fell due for the locked `card` before it is judged.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn settle_due(
+        &self,
+        cell: &Cell,
+        card: &mut MutexGuard<'_, Card>,
+        now: Now,
+    ) -> Result<(), Full> {
+        while let Some(fact) = card.due(now) {
+            self.commit(cell, card, now, fact)?;
+        }
+        Ok(())
+    }
+
+    /// Issues a card with its opening balance; its entries are durable once the returned one is.
+    ///
+    /// # Errors
+    /// [`IssueError`]; then nothing was issued.
+    pub fn issue(&self, new: NewCard, now: Now) -> Result<Seq, IssueError> {
+        let now = self.not_before_last(now);
+        let mut directory = self.directory.lock();
+        if directory.names.contains_key(&new.name) {
+            return Err(IssueError::NameTaken);
+        }
+        if directory.mok_ids.contains_key(&new.mok_id) {
+            return Err(IssueError::MokIdTaken);
+        }
+        let pvv = new.pin.as_ref().map(|pin| self.hsm.verification_value(new.pan, pin));
+        let profile = Profile { name: new.name, mok_id: new.mok_id };
+        let id = self.cards.add(new.pan, profile, |id| {
+            let issued = Issued {
+                sealed_pan: self.keyring.seal_pan(id.0, new.pan.expose()),
+                controls: new.controls,
+                mok_id: new.mok_id,
+                pvv,
+                limited: new.limited,
+                name: new.name,
+            };
+            let mut card = Card::issued(id, &issued);
+            let entry = entry_of(&card, now, Fact::Issued(issued));
+            let seq = self.journal.append(&entry.encode())?;
+            card.apply(seq, &entry);
+            Ok::<_, IssueError>(card)
+        })?;
+        directory.names.insert(new.name, id);
+        directory.mok_ids.insert(new.mok_id, id);
+        drop(directory);
+        let Some(cell) = self.cards.by_id(id) else {
+            return Err(AddError::Full.into());
+        };
+        let mut card = cell.lock();
+        if new.balance.is_zero() {
+            return Ok(card.last_seq());
+        }
+        let opening = loaded(&card, new.balance, LoadSource::Opening, opening_reference());
+        Ok(self.commit(cell, &mut card, now, opening)?.0)
+    }
+
+    /// Applies an entry of the journal at start, in its order.
+    ///
+    /// # Errors
+    /// [`ReplayError`]: the journal is whole and does not make sense, so the start is refused.
+    pub fn replay(&self, seq: Seq, octets: &EntryBytes) -> Result<(), ReplayError> {
+        let entry = Entry::decode(octets)?;
+        self.last_at.fetch_max(entry.at, Ordering::Relaxed);
+        if let Fact::Issued(issued) = &entry.fact {
+            self.replay_issued(seq, &entry, issued)?;
+        } else {
+            let cell = self.cards.by_id(entry.card).ok_or(ReplayError::Unissued(entry.card.0))?;
+            let mut card = cell.lock();
+            card.apply(seq, &entry);
+            cell.store_controls(card.controls());
+        }
+        if let Some(answered) = entry.answered()
+            && let Some(mut held) = self.answers.hold(&answered.key)
+        {
+            held.remember(seq, entry.at);
+        }
+        let mut follower = self.follower.lock();
+        follower.books.add(&entry);
+        follower.seen = seq;
+        Ok(())
+    }
+
+    fn replay_issued(&self, seq: Seq, entry: &Entry, issued: &Issued) -> Result<(), ReplayError> {
+        let pan = self
+            .keyring
+            .open_pan(entry.card.0, &issued.sealed_pan)
+            .and_then(|number| Pan::from_number(number).ok())
+            .ok_or(ReplayError::Sealed(entry.card.0))?;
+        let profile = Profile { name: issued.name, mok_id: issued.mok_id };
+        let id = self.cards.add(pan, profile, |id| {
+            if id != entry.card {
+                let (expected, found) = (id.0, entry.card.0);
+                return Err(ReplayError::Add(AddError::OutOfOrder { expected, found }));
+            }
+            let mut card = Card::issued(id, issued);
+            card.apply(seq, entry);
+            Ok(card)
+        })?;
+        let mut directory = self.directory.lock();
+        directory.names.insert(issued.name, id);
+        directory.mok_ids.insert(issued.mok_id, id);
+        Ok(())
+    }
+
+    /// The card with this handle.
+    #[must_use]
+    pub fn id_by_name(&self, name: &str) -> Option<CardId> {
+        self.directory.lock().names.get(&Name::new(name)?).copied()
+    }
+
+    /// The card with this MOK ID.
+    #[must_use]
+    pub fn id_by_mok_id(&self, mok_id: u32) -> Option<CardId> {
+        self.directory.lock().mok_ids.get(&mok_id).copied()
+    }
+
+    /// The card as it stands.
+    #[must_use]
+    pub fn snapshot(&self, id: CardId) -> Option<Snapshot> {
+        let cell = self.cards.by_id(id)?;
+        let card = cell.lock();
+        self.snapshot_of(cell, &card)
+    }
+
+    /// The locked card as it stands.
+    #[must_use]
+    pub fn snapshot_of(&self, cell: &Cell, card: &Card) -> Option<Snapshot> {
+        Some(Snapshot {
+            id: card.id(),
+            pan: cell.pan()?,
+            profile: *cell.profile()?,
+            controls: card.controls(),
+            balance: card.balance(),
+            available: card.available(),
+            last_seq: card.last_seq(),
+        })
+    }
+
+    /// The books up to the newest durable entry, with its number.
+    ///
+    /// Entries are folded when somebody asks and, so that none leaves the ring of recent entries
+    /// before, by a background tick.
+    #[must_use]
+    pub fn books(&self) -> (Books, Seq) {
+        let durable = self.journal.durable();
+        let mut follower = self.follower.lock();
+        while follower.seen < durable {
+            let next = follower.seen.next();
+            let Some(entry) = self.entry(next) else {
+                break;
+            };
+            follower.books.add(&entry);
+            follower.seen = next;
+        }
+        (follower.books.clone(), follower.seen)
+    }
+
+    /// A recent entry.
+    #[must_use]
+    pub fn entry(&self, seq: Seq) -> Option<Entry> {
+        Entry::decode(&self.journal.entry(seq)?).ok()
+    }
+}
+
+/// The fact of a load to the locked card.
+pub(crate) fn loaded(
+    card: &Card,
+    amount: Amount,
+    source: LoadSource,
+    reference: Reference,
+) -> Fact {
+    Fact::Loaded(Loaded {
+        amount,
+        source,
+        reference,
+        balance: card.balance().plus(amount),
+        available: card.available().plus(amount),
+    })
+}
+
+fn opening_reference() -> Reference {
+    Reference::new("opening").unwrap_or_else(|| unreachable!("seven octets fit"))
+}

@@ -1,0 +1,401 @@
+//! The cards of a shard by number: an index read without locks, and cells that never move.
+//!
+//! A card number is a `u64`, so that an index is one probe of sixteen octets. [`OpenIndex`] is our
+//! own; [`DashIndex`] is the measured alternative (`cargo bench -p cekr-benches --bench table`).
+//! Cards are added, never removed: a closed card stays and says so.
+
+use dashmap::DashMap;
+use foldhash::fast::FixedState;
+
+use cekr_iso8583::Pan;
+use cekr_issuer::entry::Name;
+use cekr_issuer::{Card, CardId, Controls};
+
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
+
+/// Finds a card's ordinal by its number.
+pub trait CardIndex: Default + Send + Sync {
+    /// The ordinal of `pan`, without a lock.
+    fn find(&self, pan: Pan) -> Option<CardId>;
+
+    /// Adds `pan`; the caller adds one number once, and one at a time.
+    fn insert(&self, pan: Pan, id: CardId);
+}
+
+/// One card with what is read of it without its lock.
+#[repr(align(64))]
+pub struct Cell {
+    /// A copy of the card's controls, stored under its lock.
+    controls: AtomicU64,
+    pan: AtomicU64,
+    card: Mutex<Card>,
+    profile: OnceLock<Profile>,
+}
+
+/// What a card keeps for good besides its number.
+#[derive(Clone, Copy, Debug)]
+pub struct Profile {
+    /// The handle for people.
+    pub name: Name,
+    /// The nine digits on its back.
+    pub mok_id: u32,
+}
+
+impl Cell {
+    fn vacant() -> Self {
+        Self {
+            controls: AtomicU64::new(0),
+            pan: AtomicU64::new(0),
+            card: Mutex::new(Card::unknown()),
+            profile: OnceLock::new(),
+        }
+    }
+
+    /// Takes the card's lock: held well under a microsecond, with no wait and no I/O within.
+    pub fn lock(&self) -> MutexGuard<'_, Card> {
+        self.card.lock()
+    }
+
+    /// The controls as they were last set, without the lock.
+    pub fn controls(&self) -> Controls {
+        Controls::from_word(self.controls.load(Ordering::Acquire))
+    }
+
+    /// Stores the copy of the controls; the caller holds the card's lock.
+    pub fn store_controls(&self, controls: Controls) {
+        self.controls.store(controls.word(), Ordering::Release);
+    }
+
+    /// The card's number.
+    pub fn pan(&self) -> Option<Pan> {
+        Pan::from_number(self.pan.load(Ordering::Acquire)).ok()
+    }
+
+    /// Name and MOK ID.
+    pub fn profile(&self) -> Option<&Profile> {
+        self.profile.get()
+    }
+
+    /// Reads the lines that a decision will need, so that they are on their way into the cache
+    /// while other messages of the same read are parsed.
+    pub fn touch(&self) {
+        let _ = self.controls.load(Ordering::Relaxed);
+        let _ = self.card.is_locked();
+    }
+}
+
+/// All cards of a shard.
+pub struct CardTable<I: CardIndex = OpenIndex> {
+    index: I,
+    cells: Cells,
+    count: AtomicU32,
+    /// Serialises additions.
+    adding: Mutex<()>,
+}
+
+impl<I: CardIndex> Default for CardTable<I> {
+    fn default() -> Self {
+        Self {
+            index: I::default(),
+            cells: Cells::default(),
+            count: AtomicU32::new(0),
+            adding: Mutex::new(()),
+        }
+    }
+}
+
+/// The table is full, or its next place is not the one that the entry names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum AddError {
+    /// A number that is there already.
+    #[error("the card number is in use already")]
+    Duplicate,
+    /// [`CARDS_MAX`] cards.
+    #[error("a shard holds at most {CARDS_MAX} cards")]
+    Full,
+    /// A journal whose cards do not come in order.
+    #[error("card {found} of the journal comes where card {expected} should")]
+    OutOfOrder {
+        /// The ordinal that is next.
+        expected: u32,
+        /// The ordinal in the entry.
+        found: u32,
+    },
+}
+
+impl<I: CardIndex> CardTable<I> {
+    /// The card with this number.
+    pub fn find(&self, pan: Pan) -> Option<&Cell> {
+        self.cells.at(self.index.find(pan)?)
+    }
+
+    /// The card with this ordinal.
+    pub fn by_id(&self, id: CardId) -> Option<&Cell> {
+        (id.0 < self.len()).then(|| self.cells.at(id)).flatten()
+    }
+
+    /// How many cards there are.
+    pub fn len(&self) -> u32 {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a card at the next ordinal. `make` gets that ordinal and makes the card, or refuses
+    /// by an error of its own; the card can be found only after it was made.
+    ///
+    /// # Errors
+    /// As `make` says, or [`AddError`].
+    pub fn add<E: From<AddError>>(
+        &self,
+        pan: Pan,
+        profile: Profile,
+        make: impl FnOnce(CardId) -> Result<Card, E>,
+    ) -> Result<CardId, E> {
+        let _adding = self.adding.lock();
+        let id = CardId(self.len());
+        if id.0 >= CARDS_MAX {
+            return Err(AddError::Full.into());
+        }
+        if self.index.find(pan).is_some() {
+            return Err(AddError::Duplicate.into());
+        }
+        let cell = self.cells.prepare(id).ok_or(AddError::Full)?;
+        let card = make(id)?;
+        cell.store_controls(card.controls());
+        cell.pan.store(pan.expose(), Ordering::Release);
+        // A place is prepared once: nobody set its profile before.
+        let _ = cell.profile.set(profile);
+        *cell.lock() = card;
+        self.count.store(id.0 + 1, Ordering::Release);
+        self.index.insert(pan, id);
+        Ok(id)
+    }
+}
+
+/// The most cards that one shard holds.
+pub const CARDS_MAX: u32 = FIRST_CHUNK as u32 * ((1 << CHUNKS) - 1);
+
+/// Cells in chunks that double, so that none ever moves and reading one takes no lock.
+#[derive(Default)]
+struct Cells {
+    chunks: [OnceLock<Box<[Cell]>>; CHUNKS],
+}
+
+const CHUNKS: usize = 16;
+const FIRST_CHUNK: usize = 1_024;
+
+impl Cells {
+    fn at(&self, id: CardId) -> Option<&Cell> {
+        let (chunk, place) = Self::place(id);
+        self.chunks.get(chunk)?.get()?.get(place)
+    }
+
+    fn prepare(&self, id: CardId) -> Option<&Cell> {
+        let (chunk, place) = Self::place(id);
+        let cells = self
+            .chunks
+            .get(chunk)?
+            .get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| Cell::vacant()).collect());
+        cells.get(place)
+    }
+
+    /// Chunk `k` begins at ordinal `FIRST_CHUNK * (2^k - 1)`.
+    const fn place(id: CardId) -> (usize, usize) {
+        let from_one = id.0 as usize / FIRST_CHUNK + 1;
+        let chunk = from_one.ilog2() as usize;
+        (chunk, id.0 as usize - FIRST_CHUNK * ((1 << chunk) - 1))
+    }
+}
+
+/// Open addressing over (number, ordinal), in tables that double.
+///
+/// A table is at most half full. When it is, the next one is filled aside and then published;
+/// readers of the old one still find what was there. Old tables stay until the end: together they
+/// are no larger than the newest.
+pub struct OpenIndex {
+    tables: [OnceLock<Box<[Entry]>>; TABLES],
+    newest: AtomicUsize,
+    count: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Entry {
+    /// The number, or zero: no number is zero. Stored after the ordinal.
+    pan: AtomicU64,
+    id: AtomicU32,
+}
+
+const TABLES: usize = 20;
+const FIRST_TABLE: usize = 2_048;
+
+impl Default for OpenIndex {
+    fn default() -> Self {
+        let index = Self {
+            tables: Default::default(),
+            newest: AtomicUsize::new(0),
+            count: AtomicUsize::new(0),
+        };
+        index.prepare(0);
+        index
+    }
+}
+
+impl OpenIndex {
+    fn prepare(&self, table: usize) -> Option<&[Entry]> {
+        let entries = self
+            .tables
+            .get(table)?
+            .get_or_init(|| (0..FIRST_TABLE << table).map(|_| Entry::default()).collect());
+        Some(entries)
+    }
+
+    /// The place of `pan` in a table: where it stands, or the first free place of its probe.
+    fn probe(entries: &[Entry], pan: u64) -> Option<(&Entry, bool)> {
+        let mask = entries.len() - 1;
+        let mut at = spread(pan);
+        // At most half of the places are taken, so the probe ends.
+        for _ in 0..entries.len() {
+            let entry = entries.get(at & mask)?;
+            match entry.pan.load(Ordering::Acquire) {
+                0 => return Some((entry, false)),
+                found if found == pan => return Some((entry, true)),
+                _ => at = at.wrapping_add(1),
+            }
+        }
+        None
+    }
+
+    fn put(entries: &[Entry], pan: u64, id: u32) {
+        if let Some((entry, _)) = Self::probe(entries, pan) {
+            entry.id.store(id, Ordering::Relaxed);
+            // Whoever sees the number sees the ordinal.
+            entry.pan.store(pan, Ordering::Release);
+        }
+    }
+}
+
+impl CardIndex for OpenIndex {
+    fn find(&self, pan: Pan) -> Option<CardId> {
+        let table = self.tables.get(self.newest.load(Ordering::Acquire))?.get()?;
+        let (entry, found) = Self::probe(table, pan.expose())?;
+        found.then(|| CardId(entry.id.load(Ordering::Relaxed)))
+    }
+
+    fn insert(&self, pan: Pan, id: CardId) {
+        let newest = self.newest.load(Ordering::Acquire);
+        let Some(table) = self.tables.get(newest).and_then(OnceLock::get) else {
+            return;
+        };
+        let count = self.count.fetch_add(1, Ordering::AcqRel) + 1;
+        if count * 2 <= table.len() {
+            return Self::put(table, pan.expose(), id.0);
+        }
+        let Some(next) = self.prepare(newest + 1) else {
+            return;
+        };
+        for entry in table {
+            let known = entry.pan.load(Ordering::Acquire);
+            if known != 0 {
+                Self::put(next, known, entry.id.load(Ordering::Relaxed));
+            }
+        }
+        Self::put(next, pan.expose(), id.0);
+        self.newest.store(newest + 1, Ordering::Release);
+    }
+}
+
+/// Spreads numbers that differ in their last digits over a table: both halves of a product.
+fn spread(pan: u64) -> usize {
+    let product = u128::from(pan) * 0x9E37_79B9_7F4A_7C15;
+    ((product as u64) ^ (product >> 64) as u64) as usize
+}
+
+/// The same by dashmap with a fast hash.
+pub struct DashIndex(DashMap<u64, u32, FixedState>);
+
+impl Default for DashIndex {
+    fn default() -> Self {
+        Self(DashMap::with_hasher(FixedState::default()))
+    }
+}
+
+impl CardIndex for DashIndex {
+    fn find(&self, pan: Pan) -> Option<CardId> {
+        self.0.get(&pan.expose()).map(|id| CardId(*id))
+    }
+
+    fn insert(&self, pan: Pan, id: CardId) {
+        self.0.insert(pan.expose(), id.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+    use super::*;
+
+    fn pan(account: u64) -> Pan {
+        let body = 476_173_000_000_000 + account;
+        (0..10).find_map(|check| Pan::from_number(body * 10 + check).ok()).unwrap()
+    }
+
+    fn finds_all_of<I: CardIndex>(count: u32) {
+        let table = CardTable::<I>::default();
+        let profile = Profile { name: Name::new("x").unwrap(), mok_id: 1 };
+        for account in 0..count {
+            let added = table.add(pan(u64::from(account)), profile, |id| {
+                assert_eq!(id, CardId(account));
+                Ok::<_, AddError>(Card::unknown())
+            });
+            assert_eq!(added, Ok(CardId(account)));
+        }
+        for account in 0..count {
+            let cell = table.find(pan(u64::from(account))).unwrap();
+            assert_eq!(cell.pan(), Some(pan(u64::from(account))));
+            let by_id = table.by_id(CardId(account)).unwrap();
+            assert!(std::ptr::eq(cell, by_id), "both ways lead to one cell");
+        }
+        assert!(table.find(pan(u64::from(count))).is_none());
+        assert!(table.by_id(CardId(count)).is_none());
+        let again = table.add(pan(0), profile, |_| Ok::<_, AddError>(Card::unknown()));
+        assert_eq!(again, Err(AddError::Duplicate));
+    }
+
+    #[test]
+    fn every_card_is_found_across_growth_by_number_and_by_ordinal() {
+        finds_all_of::<OpenIndex>(20_000);
+    }
+
+    #[test]
+    fn the_alternative_index_finds_the_same() {
+        finds_all_of::<DashIndex>(3_000);
+    }
+
+    #[test]
+    fn readers_find_what_was_added_while_the_table_grows() {
+        let table = CardTable::<OpenIndex>::default();
+        let profile = Profile { name: Name::new("x").unwrap(), mok_id: 1 };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for account in 0..20_000 {
+                    table
+                        .add(pan(account), profile, |_| Ok::<_, AddError>(Card::unknown()))
+                        .unwrap();
+                }
+            });
+            scope.spawn(|| {
+                while table.len() < 20_000 {
+                    let known = u64::from(table.len());
+                    // The index is told after the count: the newest may still be on its way.
+                    if known > 1 {
+                        assert!(table.find(pan(known - 2)).is_some(), "card {} is lost", known - 2);
+                    }
+                }
+            });
+        });
+    }
+}
