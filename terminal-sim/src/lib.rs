@@ -1,1 +1,43 @@
-//! placeholder
+//! Terminals for a card issuer: tills, cashpoints, web shops, a street of them, and a load
+//! generator.
+//!
+//! A terminal of this crate is the issuer's peer: it shares the messages (`cekr_iso8583`) and the
+//! card cryptography (`cekr_emv`) with it, and none of its judgement. What a terminal knows about
+//! fees, balances and reasons it has read in an answer.
+//!
+//! Three layers, each usable alone:
+//!
+//! | layer | modules | what |
+//! |---|---|---|
+//! | machines | [`pos`], [`cashpoint`], [`shop`] | events in, actions out; no I/O, clock, randomness |
+//! | line | [`link`] | frames, STANs, sign-on, echo, matching, time-outs, reversals; as pure |
+//! | client | [`client`], [`load`] | the machines and the line on tokio sockets |
+//!
+//! [`world`] is a seeded street of terminals whose messages a simulation replays; it needs none of
+//! the layers above it but the forms.
+//!
+//! Not here yet: chips and contactless cards send no DE 55, because the simulated chip does not
+//! exist; PINs are enciphered under the published development key.
+#![forbid(unsafe_code)]
+#![allow(clippy::inconsistent_digit_grouping, reason = "cents stand as 150_00")]
+
+pub mod amount;
+pub mod card;
+pub mod cashpoint;
+pub mod cassettes;
+pub mod client;
+pub mod clock;
+pub mod form;
+pub mod link;
+pub mod load;
+pub mod message;
+pub mod mix;
+pub mod moment;
+pub mod outcome;
+pub mod place;
+pub mod pos;
+pub mod random;
+pub mod reply;
+pub mod shop;
+pub mod words;
+pub mod world;

@@ -1,0 +1,301 @@
+//! One connection of a load run: its schedule, its ring of outstanding requests, its buffers.
+
+use core::task::{Context, Poll};
+
+use cekr_iso8583::{Framing, Spec, Step, View};
+use tokio::net::TcpStream;
+
+use super::report::Tally;
+use super::template::{Stamp, Template, terminal};
+use super::{LoadPlan, Pace};
+use crate::clock::Stopwatch;
+use crate::moment::Moment;
+use crate::random::Random;
+
+/// A terminal that sends its templates in turn.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: Option<TcpStream>,
+    spec: &'static Spec,
+    framing: Framing,
+    pace: Pace,
+    terminal: [u8; 8],
+    depth: usize,
+    templates: Vec<Template>,
+    /// What each template was last sent with, for reversals.
+    stamps: Vec<Stamp>,
+    template_next: usize,
+    stan_next: u32,
+    /// When the next message should start, in nanoseconds since the run began.
+    due_ns: u64,
+    /// Nanoseconds between two messages of this connection, with a fraction of 32 bits.
+    interval: u128,
+    sent_count: u64,
+    /// Nanoseconds by which this connection's schedule lags behind the first one's.
+    offset_ns: u64,
+    slots: Vec<Slot>,
+    under_way: usize,
+    out: Vec<u8>,
+    out_sent: usize,
+    input: Vec<u8>,
+    input_len: usize,
+}
+
+/// A request under way; STAN 0 marks a free slot.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    stamp: Stamp,
+    intended_ns: u64,
+    sent_ns: u64,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        stream: TcpStream,
+        plan: &LoadPlan,
+        number: usize,
+        templates: Vec<Template>,
+        now: Moment,
+    ) -> Self {
+        let connections = plan.connections.0.max(1) as u128;
+        let interval = match plan.pace {
+            Pace::Max => 0,
+            Pace::PerSecond(rate) => {
+                ((1_000_000_000u128 * connections) << 32) / u128::from(rate.max(1))
+            }
+        };
+        let offset_ns = u64::try_from((interval * number as u128 / connections) >> 32).unwrap_or(0);
+        // Two runs within one second must not send the same keys.
+        let first = Random::new(now.unix_ms() ^ ((number as u64) << 44)).below(STAN_COUNT);
+        Self {
+            stream: Some(stream),
+            spec: plan.spec,
+            framing: plan.framing,
+            pace: plan.pace,
+            terminal: terminal(number),
+            depth: plan.depth,
+            stamps: vec![Stamp::default(); templates.len()],
+            templates,
+            template_next: 0,
+            stan_next: u32::try_from(first).unwrap_or(0) + 1,
+            due_ns: offset_ns,
+            interval,
+            sent_count: 0,
+            offset_ns,
+            slots: vec![Slot::default(); (plan.depth * 4).next_power_of_two()],
+            under_way: 0,
+            out: Vec::with_capacity(OUT_OCTETS),
+            out_sent: 0,
+            input: vec![0; INPUT_OCTETS],
+            input_len: 0,
+        }
+    }
+
+    /// Requests without an answer so far.
+    pub(crate) fn under_way_count(&self) -> usize {
+        self.under_way
+    }
+
+    /// True once the stream is gone.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.stream.is_none()
+    }
+
+    /// When the next message should start, if this connection could send it.
+    pub(crate) fn due_ns(&self) -> Option<u64> {
+        (self.stream.is_some() && self.under_way < self.depth).then_some(self.due_ns)
+    }
+
+    /// Messages that should have started before `end_ns` and did not.
+    pub(crate) fn unsent_count(&self, end_ns: u64) -> u64 {
+        let left_ns = end_ns.saturating_sub(self.due_ns);
+        let due = (u128::from(left_ns) << 32).checked_div(self.interval).unwrap_or(0);
+        let is_due = u64::from(self.due_ns < end_ns);
+        u64::try_from(due).unwrap_or(u64::MAX).max(is_due)
+    }
+
+    /// Puts into the buffer what is due and may be under way.
+    pub(crate) fn fill(&mut self, now_ns: u64, end_ns: u64, moment: Moment, tally: &mut Tally) {
+        if self.stream.is_none() || self.out.len() >= OUT_OCTETS {
+            return;
+        }
+        let transmitted = moment.transmission();
+        while self.under_way < self.depth && self.out.len() < OUT_OCTETS {
+            let intended_ns = match self.pace {
+                Pace::Max => now_ns,
+                Pace::PerSecond(_) if self.due_ns <= now_ns && self.due_ns < end_ns => self.due_ns,
+                Pace::PerSecond(_) => break,
+            };
+            let stamp = Stamp { stan: self.free_stan(), transmitted };
+            let count = SlotCount(self.slots.len());
+            let Some(slot) = self.slots.get_mut(slot_of(stamp.stan, count)) else { break };
+            *slot = Slot { stamp, intended_ns, sent_ns: now_ns };
+            self.under_way += 1;
+            self.write(stamp);
+            self.sent_count += 1;
+            tally.sent += 1;
+            let passed = (self.interval * u128::from(self.sent_count)) >> 32;
+            self.due_ns = self.offset_ns.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX));
+        }
+    }
+
+    fn write(&mut self, stamp: Stamp) {
+        let at = self.template_next;
+        self.template_next = if at + 1 < self.templates.len() { at + 1 } else { 0 };
+        if let Some(template) = self.templates.get(at) {
+            let original = template.original().and_then(|at| self.stamps.get(at)).copied();
+            template.write(stamp, original, &mut self.out);
+        }
+        if let Some(last) = self.stamps.get_mut(at) {
+            *last = stamp;
+        }
+    }
+
+    /// The next STAN whose slot is free. There are four times as many slots as requests may be
+    /// under way, so one is found soon.
+    fn free_stan(&mut self) -> u32 {
+        loop {
+            let stan = self.stan_next;
+            self.stan_next = if u64::from(stan) >= STAN_COUNT { 1 } else { stan + 1 };
+            let slot = self.slots.get(slot_of(stan, SlotCount(self.slots.len())));
+            if slot.is_none_or(|slot| slot.stamp.stan == 0) {
+                return stan;
+            }
+        }
+    }
+
+    /// Writes what the socket takes. True when it took something.
+    pub(crate) fn flush(&mut self, tally: &mut Tally) -> bool {
+        let Some(stream) = &self.stream else { return false };
+        let pending = self.out.get(self.out_sent..).unwrap_or_default();
+        if pending.is_empty() {
+            return false;
+        }
+        match stream.try_write(pending) {
+            Ok(len) => {
+                self.out_sent += len;
+                if self.out_sent >= self.out.len() {
+                    self.out.clear();
+                    self.out_sent = 0;
+                }
+                true
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
+            Err(_) => {
+                self.lose(tally);
+                false
+            }
+        }
+    }
+
+    /// Reads and counts what has arrived. True when something had.
+    pub(crate) fn drain(&mut self, watch: &Stopwatch, tally: &mut Tally) -> bool {
+        let Some(stream) = &self.stream else { return false };
+        let room = self.input.get_mut(self.input_len..).unwrap_or_default();
+        match stream.try_read(room) {
+            Ok(0) => {
+                self.lose(tally);
+                false
+            }
+            Ok(len) => {
+                self.input_len += len;
+                self.take_frames(watch.ns(), tally);
+                true
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
+            Err(_) => {
+                self.lose(tally);
+                false
+            }
+        }
+    }
+
+    fn take_frames(&mut self, now_ns: u64, tally: &mut Tally) {
+        let input = core::mem::take(&mut self.input);
+        let mut taken = 0;
+        loop {
+            let rest = input.get(taken..self.input_len).unwrap_or_default();
+            match self.framing.next(rest, REPLY_OCTETS_MAX) {
+                Ok(Step::NeedMore) => break,
+                Ok(Step::KeepAlive { consumed }) => taken += consumed,
+                Ok(Step::Message { message, consumed, .. }) => {
+                    self.take_reply(message, now_ns, tally);
+                    taken += consumed;
+                }
+                Err(_) => {
+                    tally.damaged += 1;
+                    self.lose(tally);
+                    break;
+                }
+            }
+        }
+        self.input = input;
+        self.input.copy_within(taken..self.input_len, 0);
+        self.input_len -= taken;
+    }
+
+    fn take_reply(&mut self, message: &[u8], now_ns: u64, tally: &mut Tally) {
+        let Ok(view) = View::parse(self.spec, message) else {
+            tally.damaged += 1;
+            return;
+        };
+        if view.mti().is_request() {
+            // The host's own echo: this terminal is too busy to answer it.
+            return;
+        }
+        let stan = view.number(11).and_then(|stan| u32::try_from(stan).ok()).unwrap_or(0);
+        let count = SlotCount(self.slots.len());
+        let slot = self.slots.get_mut(slot_of(stan, count)).filter(|slot| {
+            stan != 0
+                && slot.stamp.stan == stan
+                && view.number(7) == Some(u64::from(slot.stamp.transmitted))
+                && view.terminal().is_some_and(|terminal| *terminal.octets() == self.terminal)
+        });
+        let Some(slot) = slot else {
+            tally.unmatched += 1;
+            return;
+        };
+        let code = view.response_code().map_or(*b"--", |code| *code.octets());
+        tally.answer(
+            code,
+            now_ns.saturating_sub(slot.intended_ns),
+            now_ns.saturating_sub(slot.sent_ns),
+        );
+        *slot = Slot::default();
+        self.under_way -= 1;
+    }
+
+    /// Registers for the next readiness. True when the socket is ready already.
+    pub(crate) fn poll_ready(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(stream) = &self.stream else { return false };
+        let can_read = matches!(stream.poll_read_ready(context), Poll::Ready(_));
+        let wants_write = !self.out.is_empty();
+        can_read || (wants_write && matches!(stream.poll_write_ready(context), Poll::Ready(_)))
+    }
+
+    fn lose(&mut self, tally: &mut Tally) {
+        self.stream = None;
+        self.out.clear();
+        self.out_sent = 0;
+        tally.connections_lost += 1;
+        tally.unanswered += self.under_way as u64;
+        self.under_way = 0;
+    }
+}
+
+/// A power of two.
+#[derive(Clone, Copy)]
+struct SlotCount(usize);
+
+fn slot_of(stan: u32, slots: SlotCount) -> usize {
+    stan as usize & (slots.0 - 1)
+}
+
+/// STANs are 1 to this.
+const STAN_COUNT: u64 = 999_999;
+/// A write buffer is not filled beyond this before the socket takes it.
+const OUT_OCTETS: usize = 64 * 1024;
+/// Octets of answers read at a time.
+const INPUT_OCTETS: usize = 64 * 1024;
+/// Longest answer.
+const REPLY_OCTETS_MAX: usize = 4096;
