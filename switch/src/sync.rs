@@ -1,0 +1,52 @@
+//! The one place that names locks, atomics and threads.
+//!
+//! Everything else in this crate takes them from here, so that a model checker's own (loom,
+//! shuttle) can stand in for all of them at once. The locks are `parking_lot`'s: they know no
+//! poisoning, which a process that aborts on panic has no use for, and are one byte small.
+
+use std::time::{Duration, Instant};
+
+pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub use std::sync::{Arc, OnceLock, Weak};
+pub use std::thread::{Builder as ThreadBuilder, JoinHandle, Thread, current as current_thread};
+
+pub use crossbeam::utils::CachePadded;
+pub use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Sleeps until the thread is unparked, or for `timeout_us` microseconds; 0 waits without end.
+///
+/// May return early: the caller looks again at what it waits for.
+pub fn park(timeout_us: u64) {
+    if timeout_us == 0 {
+        std::thread::park();
+    } else {
+        std::thread::park_timeout(Duration::from_micros(timeout_us));
+    }
+}
+
+/// Spins until `ready` says so or `limit_us` microseconds have passed; tells what `ready` said
+/// last.
+///
+/// The clock is read here and not taken from the clock module: it bounds a wait, and no decision
+/// ever sees it.
+pub fn spin(limit_us: u32, mut ready: impl FnMut() -> bool) -> bool {
+    if limit_us == 0 {
+        return ready();
+    }
+    let started = Instant::now();
+    let limit = Duration::from_micros(u64::from(limit_us));
+    loop {
+        for _ in 0..SPINS_PER_CLOCK_READ {
+            if ready() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        if started.elapsed() >= limit {
+            return ready();
+        }
+    }
+}
+
+/// Looks between two readings of the clock: a reading costs about as much as sixteen looks.
+const SPINS_PER_CLOCK_READ: u32 = 16;
