@@ -7,13 +7,13 @@ use core::fmt::{self, Write as _};
 use core::ops::Range;
 
 use crate::chip;
-use crate::element::{AdditionalAmount, write_text};
+use crate::element::AdditionalAmount;
 use crate::error::{Damaged, ParseError};
 use crate::field::Field;
 use crate::mask::Cover;
 use crate::mti::Mti;
 use crate::response::Language;
-use crate::spec::Subfields;
+use crate::spec::{Subfields, hex_digit};
 use crate::subfield::{self, Tagged};
 use crate::view::View;
 
@@ -159,9 +159,20 @@ enum Key {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Key::Id(id) => write_text(id, f),
-            Key::Place(place) => write!(f, "{place}"),
-            Key::Tag(tag) => write!(f, "{tag:02X}"),
+            Key::Id(id) => f.pad(core::str::from_utf8(id).unwrap_or_default()),
+            Key::Place(place) => fmt::Display::fmt(place, f),
+            Key::Tag(tag) => {
+                // Two digits for each octet of the tag; its first octet is never zero.
+                let octets = tag.to_be_bytes();
+                let mut text = [0; 8];
+                let (pairs, _) = text.as_chunks_mut::<2>();
+                for (pair, octet) in pairs.iter_mut().zip(octets) {
+                    *pair = [hex_digit(octet >> 4), hex_digit(octet & 0x0f)];
+                }
+                let skipped = octets.iter().take_while(|octet| **octet == 0).count() * 2;
+                let digits = text.get(skipped..).unwrap_or_default();
+                f.pad(core::str::from_utf8(digits).unwrap_or_default())
+            }
         }
     }
 }
