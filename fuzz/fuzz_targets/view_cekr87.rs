@@ -1,4 +1,6 @@
 //! Arbitrary octets as a message of the default spec.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| cekr_iso8583::fuzzing::view_cekr87(data));
+use cekr_iso8583::{CEKR87, fuzzing::view};
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| view(&CEKR87, data));

@@ -1,4 +1,6 @@
 //! Arbitrary octets as a message in ASCII with a hexadecimal bitmap.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| cekr_iso8583::fuzzing::view_iso87ascii(data));
+use cekr_iso8583::{ISO87ASCII, fuzzing::view};
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| view(&ISO87ASCII, data));

@@ -1,0 +1,62 @@
+//! Replays the fuzz corpus: what was found once is met again by every `cargo test`.
+//!
+//! Each folder of `fuzz/corpus/` belongs to the fuzz target of its name, whose body is called here
+//! with each file, without libFuzzer.
+
+use std::fs;
+use std::path::Path;
+
+use cekr_iso8583::{CEKR87, ISO87ASCII, ISO87BINARY, Spec, fuzzing as messages};
+use cekr_switch::fuzzing as switch;
+
+/// Every fuzz target by name, in the order of the alphabet.
+const TARGETS: [(&str, fn(&[u8])); 7] = [
+    ("describe", messages::describe),
+    ("engine", switch::engine),
+    ("frame", messages::frame),
+    ("round_trip", |data| {
+        for spec in Spec::built_in() {
+            messages::round_trip(spec, data);
+        }
+    }),
+    ("view_cekr87", |data| messages::view(&CEKR87, data)),
+    ("view_iso87ascii", |data| messages::view(&ISO87ASCII, data)),
+    ("view_iso87binary", |data| messages::view(&ISO87BINARY, data)),
+];
+
+#[test]
+fn every_file_of_the_corpus_is_survived() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    for (name, target) in TARGETS {
+        let mut files = 0;
+        for file in sorted_names(&corpus.join(name)) {
+            println!("{name}/{file}");
+            let octets = fs::read(corpus.join(name).join(&file)).unwrap();
+            target(&octets);
+            // Cut and flipped inputs are where readers go wrong; they cost nothing here.
+            for len in 0..octets.len() {
+                target(&octets[..len]);
+            }
+            files += 1;
+        }
+        assert_ne!(files, 0, "fuzz/corpus/{name} is empty");
+    }
+}
+
+#[test]
+fn every_target_and_every_corpus_has_its_counterpart() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let names: Vec<_> = TARGETS.iter().map(|(name, _)| name.to_string()).collect();
+    let programs: Vec<_> = names.iter().map(|name| format!("{name}.rs")).collect();
+    assert_eq!(sorted_names(&root.join("corpus")), names);
+    assert_eq!(sorted_names(&root.join("fuzz_targets")), programs);
+}
+
+/// The names in a folder in alphabetical order, so that a failure is the same on every machine.
+fn sorted_names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
