@@ -9,15 +9,27 @@
 #![forbid(unsafe_code)]
 
 pub mod answers;
+pub mod clock;
+pub mod config;
 pub mod control;
 pub mod disk;
+mod echo;
 pub mod engine;
 pub mod entropy;
 pub mod entry_view;
 pub mod fuzzing;
 pub mod hsm;
+pub mod http;
 pub mod journal;
 pub mod keyring;
+mod lane;
+mod listener;
+mod message_log;
+pub mod metrics;
+pub mod outbox;
+pub mod server;
+pub mod session;
 pub mod shard;
+pub mod shutdown;
 pub mod sync;
 pub mod table;

@@ -1,0 +1,194 @@
+//! One row for each setting: its unit and what it is for. `cekr config` prints them.
+//!
+//! The default stands only in the struct; a test holds the rows against it, both ways.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::{Config, env_name};
+
+/// A setting as `cekr config` explains it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Setting {
+    /// The table of the file that it stands in.
+    pub section: &'static str,
+    /// Its key there.
+    pub key: &'static str,
+    /// What a number counts, or which words a text may be.
+    pub unit: &'static str,
+    /// What it is for, in one sentence without a full stop.
+    pub about: &'static str,
+}
+
+/// Every setting, in the order of the file.
+pub const SETTINGS: &[Setting] = &[
+    row("data", "dir", "path", "directory of journal and operator token"),
+    row("data", "durability", "sync | none", "sync: an answer waits for the disk; none: memory"),
+    row("switch", "threads", "threads", "threads that serve terminals; 0: one fewer than cores"),
+    row("switch", "busy_poll", "yes or no", "spin instead of sleeping: quicker, takes a core"),
+    row("switch", "connections_max", "connections", "terminals at once; more are refused"),
+    row("switch", "in_flight_max", "requests", "of one connection before reading pauses"),
+    row("switch", "frame_octets_max", "octets", "longest message; a longer one closes"),
+    row("switch", "write_timeout_ms", "milliseconds", "a terminal may leave answers unread"),
+    row("switch", "drain_ms", "milliseconds", "a stop goes on answering busy terminals"),
+    row("switch", "answers_max", "answers", "remembered for repeats, up to 24 hours"),
+    row("switch", "answers_window_s", "seconds", "below this age none is forgotten: answer 91"),
+    row("listener", "addr", "host:port", "where terminals connect; port 0: a free one"),
+    row("listener", "spec", "cekr87 | iso87ascii | iso87binary", "dialect of the messages"),
+    row("listener", "framing", "be2 | nac | ascii4", "how messages are told apart"),
+    row("listener", "ordered", "yes or no", "answers leave in the order of the requests"),
+    row("listener", "frame_timeout_ms", "milliseconds", "a frame that has begun must be whole"),
+    row("listener", "idle_timeout_s", "seconds", "of silence, then the connection is closed"),
+    row("listener", "echo_idle_s", "seconds", "of silence, then our own 0800/301; 0: never"),
+    row("http", "addr", "host:port", "control API; port 0: a free one"),
+    row("http", "operator_token", "text", "bearer token; empty: DIR/operator.token is made"),
+    row("http", "connections_max", "connections", "at once"),
+    row("http", "body_octets_max", "octets", "longest request body"),
+    row("http", "idle_timeout_s", "seconds", "of silence, then the connection is closed"),
+    row("http", "idempotency_max", "answers", "kept by Idempotency-Key for 24 hours"),
+    row("journal", "segment_octets", "octets", "of one journal file, a power of two"),
+    row("journal", "recent_max", "entries", "in memory for repeats, history, events"),
+    row("journal", "queue_max", "entries", "waiting for the disk; beyond it answer 91"),
+    row("journal", "batch_max", "entries", "in one write to the disk"),
+    row("journal", "spin_us", "microseconds", "the writer looks for work before it sleeps"),
+    row("policy", "bins", "list of digits", "first digits of our cards"),
+    row("policy", "cashpoint_requires", "chip_and_pin | any", "proof at a cashpoint"),
+    row("policy", "pos_requires", "any | chip", "proof in a shop"),
+    row("policy", "ecommerce_requires", "confirmation | tick", "proof in a web shop"),
+    row("policy", "abroad_scope", "all | card_present", "purchases abroad that need the tick"),
+    row("policy", "cashback_fee", "yes or no", "cash with a purchase bears the fee"),
+    row("policy", "declines_per_card_hour", "entries", "of one card; further ones are counted"),
+    row("holds", "ecommerce_days", "days", "a hold of a web shop lives"),
+    row("holds", "estimated_days", "days", "a hold of an estimated amount lives"),
+    row("holds", "present_days", "days", "a hold of a shop lives"),
+    row("holds", "cashpoint_days", "days", "a hold of a cashpoint lives"),
+    row("limits", "cash_day", "cents", "cash a day; 0: off"),
+    row("limits", "cash_count_day", "withdrawals", "a day; 0: off"),
+    row("limits", "pos_day", "cents", "purchases in shops a day; 0: off"),
+    row("limits", "online_day", "cents", "purchases in web shops a day; 0: off"),
+    row("limits", "load_day", "cents", "loads a day; 0: off"),
+    row("limits", "load_month", "cents", "loads a month; 0: off"),
+    row("limits", "balance_max", "cents", "largest balance after a load; 0: off"),
+    row("abuse", "card_failures", "failures", "of one card within the window; 0: off"),
+    row("abuse", "bin_failures", "failures", "below one BIN within the window; 0: off"),
+    row("abuse", "terminal_failures", "failures", "of one terminal in the window; 0: off"),
+    row("abuse", "window_s", "seconds", "in which failures count"),
+    row("abuse", "stripe_cap", "cents", "largest purchase by a chip card's stripe; 0: off"),
+    row("abuse", "dispense_faults", "faults", "the one in 30 days that is parked; 0: off"),
+];
+
+impl Setting {
+    /// The variable of the environment that beats the file.
+    #[must_use]
+    pub fn env(&self) -> String {
+        env_name(self.section, self.key)
+    }
+}
+
+/// The settings as a file that can be kept and changed: TOML, a comment above each value.
+#[must_use]
+pub fn to_text(config: &Config) -> String {
+    let mut text = String::new();
+    let mut section = "";
+    for (setting, value) in values(config) {
+        if setting.section != section {
+            section = setting.section;
+            let line_between = if text.is_empty() { "" } else { "\n" };
+            let (open, close) = if section == LISTENER { ("[[", "]]") } else { ("[", "]") };
+            let _ = writeln!(text, "{line_between}{open}{section}{close}");
+        }
+        let Setting { unit, about, .. } = setting;
+        let _ = writeln!(text, "# {unit}: {about} ({})", setting.env());
+        let _ = writeln!(text, "{} = {value}", setting.key);
+    }
+    text
+}
+
+/// The settings as JSON, one object a line.
+#[must_use]
+pub fn to_json_lines(config: &Config) -> String {
+    let mut text = String::new();
+    for (setting, value) in values(config) {
+        let line = json!({
+            "section": setting.section,
+            "key": setting.key,
+            "default": json_of(&value),
+            "unit": setting.unit,
+            "about": setting.about,
+            "env": setting.env(),
+        });
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+/// Each row with the value that the struct holds for it; listeners beyond the first are left out.
+fn values(config: &Config) -> Vec<(Setting, toml::Value)> {
+    let mut config = config.clone();
+    if !config.http.operator_token.is_empty() {
+        config.http.operator_token = "***".to_owned();
+    }
+    let Ok(table) = toml::Table::try_from(&config) else { return Vec::new() };
+    let find = |setting: &Setting| {
+        let section = table.get(setting.section)?;
+        let section = section.as_array().and_then(|all| all.first()).unwrap_or(section);
+        section.get(setting.key).cloned()
+    };
+    SETTINGS.iter().filter_map(|setting| Some((*setting, find(setting)?))).collect()
+}
+
+fn json_of(value: &toml::Value) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or(serde_json::Value::Null)
+}
+
+const fn row(
+    section: &'static str,
+    key: &'static str,
+    unit: &'static str,
+    about: &'static str,
+) -> Setting {
+    Setting { section, key, unit, about }
+}
+
+/// The only section that may stand in a file more than once.
+const LISTENER: &str = "listener";
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn each_setting_has_a_row_and_each_row_a_setting() {
+        let table = toml::Table::try_from(Config::default()).unwrap();
+        let mut in_struct = Vec::new();
+        for (section, keys) in &table {
+            let keys = keys.as_array().map_or(keys, |all| all.first().unwrap());
+            for key in keys.as_table().unwrap().keys() {
+                in_struct.push((section.as_str(), key.as_str()));
+            }
+        }
+        let mut in_rows: Vec<_> = SETTINGS.iter().map(|row| (row.section, row.key)).collect();
+        in_struct.sort_unstable();
+        in_rows.sort_unstable();
+        assert_eq!(in_rows, in_struct);
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_back() {
+        let text = to_text(&Config::default());
+        assert_eq!(toml::from_str::<Config>(&text).unwrap(), Config::default());
+        assert!(text.lines().all(|line| line.len() <= 120), "{text}");
+    }
+
+    #[test]
+    fn a_token_in_the_settings_is_never_printed() {
+        let mut config = Config::default();
+        config.http.operator_token = "word-that-must-not-show".to_owned();
+        assert!(!to_text(&config).contains("must-not-show"));
+        assert!(!to_json_lines(&config).contains("must-not-show"));
+        assert!(!format!("{config:?}").contains("must-not-show"));
+    }
+}

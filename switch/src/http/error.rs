@@ -1,0 +1,96 @@
+//! Errors of the control API: one shape, a status, a code that programs can rely on.
+//!
+//! The shape follows Stripe's API reference ("Errors"):
+//! `{"error":{"type","code","message","param"}}`. The message is for people and may change.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// An error as the caller sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    body: Body,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Body {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    code: &'static str,
+    message: String,
+    param: Option<&'static str>,
+}
+
+impl ApiError {
+    /// The caller's fault: 400.
+    pub(crate) fn invalid(code: &'static str, message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::BAD_REQUEST, INVALID, code, message.into())
+    }
+
+    /// No such thing: 404.
+    pub(crate) fn not_found(message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, INVALID, "not_found", message.into())
+    }
+
+    /// The thing's state does not allow it: 409.
+    pub(crate) fn conflict(code: &'static str, message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::CONFLICT, INVALID, code, message.into())
+    }
+
+    /// No token, or a wrong one: 401.
+    pub(crate) fn unauthorized(message: &str) -> ApiError {
+        let kind = "authentication_error";
+        ApiError::new(StatusCode::UNAUTHORIZED, kind, "unauthorized", message.to_owned())
+    }
+
+    /// An idempotency key used for something else, or still in use.
+    pub(crate) fn idempotency(status: StatusCode, code: &'static str, message: &str) -> ApiError {
+        ApiError::new(status, "idempotency_error", code, message.to_owned())
+    }
+
+    /// No room now: 503, to be tried again with the same idempotency key.
+    pub(crate) fn try_later(message: &str) -> ApiError {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        ApiError::new(status, "api_error", "try_later", message.to_owned())
+    }
+
+    /// A status that the framework gave.
+    pub(crate) fn with_status(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> ApiError {
+        ApiError::new(status, INVALID, code, message.into())
+    }
+
+    /// Names the parameter that is wrong.
+    pub(crate) fn of(mut self, param: &'static str) -> ApiError {
+        self.body.param = Some(param);
+        self
+    }
+
+    fn new(
+        status: StatusCode,
+        kind: &'static str,
+        code: &'static str,
+        message: String,
+    ) -> ApiError {
+        ApiError { status, body: Body { kind, code, message, param: None } }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response =
+            (self.status, axum::Json(serde_json::json!({ "error": self.body }))).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = axum::http::HeaderValue::from_static("Bearer realm=\"cekr\"");
+            response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+const INVALID: &str = "invalid_request_error";

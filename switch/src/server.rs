@@ -1,0 +1,559 @@
+//! A switch put together: bind, recover, serve, stop.
+//!
+//! [`Server::bind`] takes everything that a start can be refused for: addresses, directory, keys,
+//! journal. Cards can then be issued through its control; [`Server::start`] opens the doors. The
+//! lanes serve terminals on threads of their own; one more thread accepts and serves the control
+//! API, so that no request of a page is ever in a terminal's way.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cekr_issuer::{EntryBytes, Policy, Seq};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::answers::AnswersConfig;
+use crate::clock::Clock;
+use crate::config::{Address, Config, Durability};
+use crate::control::Control;
+use crate::disk::{FileDisk, TakeError};
+use crate::engine::{Engine, Link};
+use crate::entropy;
+use crate::http::token::{self, Token, TokenPlace};
+use crate::http::{self, Api, ApiParts};
+use crate::journal::{Journal, JournalFailure, OpenError, Recovered};
+use crate::keyring::{Keyring, KeyringError, StartKey};
+use crate::lane::{self, LaneLimits, LaneParts};
+use crate::listener::{self, Acceptor, Door, Seats};
+use crate::metrics::Metrics;
+use crate::session::Bounds;
+use crate::shard::{ReplayError, Shard};
+use crate::shutdown::{self, Stop};
+use crate::sync::{Arc, JoinHandle, ThreadBuilder};
+
+/// What a start needs besides the settings.
+pub struct Options {
+    /// The key that opens the data directory's keys.
+    pub start_key: StartKey,
+    /// The clock that everything asks.
+    pub clock: Clock,
+}
+
+/// A switch that has all it needs and serves nobody yet.
+pub struct Server {
+    config: Config,
+    clock: Clock,
+    engine: Arc<Engine>,
+    control: Control,
+    policy: Arc<Policy>,
+    journal: Journal,
+    recovered: Option<Recovered>,
+    token: String,
+    token_place: TokenPlace,
+    listeners: Vec<TcpListener>,
+    http: TcpListener,
+    edge: Runtime,
+}
+
+/// Why a switch does not start. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be had.
+    #[error("cannot listen on {addr}: {cause}\nhelp: {help}")]
+    Bind {
+        /// The address.
+        addr: String,
+        /// What the system says.
+        cause: std::io::Error,
+        /// Which setting or option changes it.
+        help: &'static str,
+    },
+    /// The clock's zone rules are missing from the build.
+    #[error("the calendar of Europe/Ljubljana is not built in: {0}")]
+    Calendar(#[from] jiff::Error),
+    /// Another process has the directory, or it cannot be made.
+    #[error("{0}")]
+    Directory(#[from] TakeError),
+    /// The journal cannot be opened.
+    #[error("{}: {cause}", dir.display())]
+    Journal {
+        /// The data directory.
+        dir: PathBuf,
+        /// Why.
+        cause: OpenError,
+    },
+    /// The directory's keys cannot be had.
+    #[error("{}: {cause}", dir.display())]
+    Keys {
+        /// The data directory.
+        dir: PathBuf,
+        /// Why.
+        cause: KeyringError,
+    },
+    /// The journal is whole, and an entry of it does not make sense.
+    #[error("{}: entry {seq}: {cause}", dir.display())]
+    Replay {
+        /// The data directory.
+        dir: PathBuf,
+        /// The entry.
+        seq: Seq,
+        /// Why.
+        cause: ReplayError,
+    },
+    /// The system has no room for a thread or a runtime.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    /// The operator's token can be neither read nor written.
+    #[error("{}: {cause}\nhelp: CEKR_OPERATOR_TOKEN or [http] operator_token gives one", path.display())]
+    Token {
+        /// The token's file.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+}
+
+/// Why a running switch should stop.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum StopCause {
+    /// The journal failed: nothing more is acknowledged.
+    JournalFailed(JournalFailure),
+    /// The system asked for it.
+    Signal(&'static str),
+}
+
+/// A switch at work.
+pub struct Running {
+    /// Where terminals connect, in the order of the settings.
+    pub iso_addrs: Vec<SocketAddr>,
+    /// Where the control API is.
+    pub http_addr: SocketAddr,
+    control: Control,
+    engine: Arc<Engine>,
+    journal: Journal,
+    metrics: Metrics,
+    token: String,
+    token_place: TokenPlace,
+    recovered: Option<Recovered>,
+    stop: watch::Sender<Stop>,
+    causes: mpsc::UnboundedReceiver<StopCause>,
+    lanes: Vec<JoinHandle<()>>,
+    edge: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Takes addresses, directory, keys and journal, and replays what the journal holds.
+    ///
+    /// # Errors
+    /// [`StartError`]: the start is refused.
+    pub fn bind(config: Config, options: Options) -> Result<Server, StartError> {
+        let edge = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(StartError::Thread)?;
+        let entered = edge.enter();
+        let mut listeners = Vec::new();
+        for (index, listener) in config.listener.iter().enumerate() {
+            let help = if index == 0 { HELP_LISTEN } else { HELP_LISTENER };
+            listeners.push(bind(&listener.addr, help)?);
+        }
+        let http = bind(&config.http.addr, HELP_HTTP)?;
+        drop(entered);
+
+        let (shard, recovered) = match config.data.durability {
+            Durability::None => (in_memory(&config), None),
+            Durability::Sync => {
+                let (shard, recovered) = on_disk(&config, &options.start_key)?;
+                (shard, Some(recovered))
+            }
+        };
+        let shard = Arc::new(shard);
+        let journal = shard.journal().clone();
+        let token_place = token_place(&config);
+        let token = token::find(&config.http.operator_token, &token_place).map_err(|cause| {
+            StartError::Token { path: token_path(&token_place).to_owned(), cause }
+        })?;
+        let policy = Arc::new(config.policy());
+        let engine = Arc::new(Engine::new(shard.clone(), config.policy()));
+        let control = Control::new(shard, policy.clone());
+        let clock = options.clock;
+        Ok(Server {
+            config,
+            clock,
+            engine,
+            control,
+            policy,
+            journal,
+            recovered,
+            token,
+            token_place,
+            listeners,
+            http,
+            edge,
+        })
+    }
+
+    /// The cards, before anybody is served.
+    #[must_use]
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// The clock that everything asks.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What the journal held; `None` in memory.
+    #[must_use]
+    pub fn recovered(&self) -> Option<&Recovered> {
+        self.recovered.as_ref()
+    }
+
+    /// Opens the doors.
+    ///
+    /// # Errors
+    /// If the system has no room for threads.
+    pub fn start(self) -> Result<Running, StartError> {
+        let Server { config, clock, engine, control, journal, edge, .. } = self;
+        let lane_count = lane_count(&config);
+        let metrics = Metrics::new(lane_count);
+        let (stop, stopped) = watch::channel(Stop::Serve);
+        let (tell, causes) = mpsc::unbounded_channel();
+        let limits = LaneLimits {
+            in_flight_max: config.switch.in_flight_max,
+            sweep_ms: sweep_ms(&config),
+            drain_ms: config.switch.drain_ms,
+            busy_poll: config.switch.busy_poll,
+        };
+        let mut lanes = Vec::new();
+        let mut dealers = Vec::new();
+        let mut bells = Vec::new();
+        for (index, lane_metrics) in metrics.lanes().enumerate() {
+            let (dealer, dealt) = mpsc::unbounded_channel();
+            let committed = Arc::new(Notify::new());
+            let parts = LaneParts {
+                engine: engine.clone(),
+                journal: journal.clone(),
+                clock: clock.clone(),
+                metrics: lane_metrics.clone(),
+                limits,
+                dealt,
+                committed: committed.clone(),
+                stop: stopped.clone(),
+            };
+            lanes.push(spawn(format!("cekr-lane-{index}"), move || {
+                if let Err(error) = lane::run(parts) {
+                    tracing::error!(%error, "a lane could not start");
+                }
+            })?);
+            dealers.push(dealer);
+            bells.push(committed);
+        }
+        let committed = Arc::new(Notify::new());
+        let http_bell = committed.clone();
+        journal.on_commit(Box::new(move |_: Seq| {
+            bells.iter().for_each(|bell| bell.notify_one());
+            http_bell.notify_waiters();
+        }));
+        let tell_failure = tell.clone();
+        journal.on_failure(Box::new(move |failure| {
+            let _ = tell_failure.send(StopCause::JournalFailed(failure.clone()));
+        }));
+
+        let local = |socket: &TcpListener| socket.local_addr().map_err(StartError::Thread);
+        let iso_addrs = self.listeners.iter().map(local).collect::<Result<Vec<_>, _>>()?;
+        let http_addr = local(&self.http)?;
+        let connections_max = usize::try_from(config.switch.connections_max).unwrap_or(usize::MAX);
+        let seats = Seats::new(lane_count, connections_max);
+        let mut acceptors = Vec::new();
+        for (index, socket) in self.listeners.into_iter().enumerate() {
+            let Some(listener) = config.listener.iter().nth(index) else { break };
+            let door = Door {
+                link: Link {
+                    id: u32::try_from(index).unwrap_or(u32::MAX),
+                    spec: listener.spec.spec(),
+                    framing: listener.framing.framing(),
+                    octets_max: frame_octets_max(&config),
+                },
+                name: iso_addrs.get(index).map(ToString::to_string).unwrap_or_default(),
+                ordered: listener.ordered,
+                bounds: Bounds::of(listener, config.switch.write_timeout_ms),
+            };
+            acceptors.push(Acceptor {
+                socket,
+                door: Arc::new(door),
+                seats: seats.clone(),
+                lanes: dealers.clone(),
+                clock: clock.clone(),
+                metrics: metrics.clone(),
+            });
+        }
+        drop(dealers);
+        let api = Api::new(ApiParts {
+            control: control.clone(),
+            policy: self.policy,
+            journal: journal.clone(),
+            clock,
+            metrics: metrics.clone(),
+            committed,
+            token: Token::new(&self.token),
+            settings: config.http.clone(),
+            stop: stopped.clone(),
+        });
+        let serving = Edge { acceptors, http: self.http, api, control: control.clone() };
+        let edge = spawn("cekr-edge".to_owned(), move || {
+            edge.block_on(serving.run(stopped, tell));
+            edge.shutdown_timeout(EDGE_GRACE);
+        })?;
+        Ok(Running {
+            iso_addrs,
+            http_addr,
+            control,
+            engine,
+            journal,
+            metrics,
+            token: self.token,
+            token_place: self.token_place,
+            recovered: self.recovered,
+            stop,
+            causes,
+            lanes,
+            edge: Some(edge),
+        })
+    }
+}
+
+impl Running {
+    /// The cards, and all that people may do with them.
+    #[must_use]
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// The engine that answers terminals.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// The journal.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// What the journal held at the start; `None` in memory.
+    #[must_use]
+    pub fn recovered(&self) -> Option<&Recovered> {
+        self.recovered.as_ref()
+    }
+
+    /// The operator's token. A secret: hand it to a caller, never to a log.
+    #[must_use]
+    pub fn expose_token(&self) -> &str {
+        &self.token
+    }
+
+    /// Where people find the token.
+    #[must_use]
+    pub fn token_place(&self) -> &TokenPlace {
+        &self.token_place
+    }
+
+    /// The control API's address as a link.
+    #[must_use]
+    pub fn http_url(&self) -> String {
+        let port = self.http_addr.port();
+        if self.http_addr.ip().is_loopback() {
+            return format!("http://localhost:{port}");
+        }
+        format!("http://{}", self.http_addr)
+    }
+
+    /// Waits until the system asks to stop or the journal fails.
+    pub fn wait(&mut self) -> Option<StopCause> {
+        self.causes.blocking_recv()
+    }
+
+    /// Stops: takes nothing new, answers all that was received, seals the journal.
+    ///
+    /// # Errors
+    /// The journal's failure, if it has failed now or before.
+    pub fn shutdown(mut self) -> Result<(), JournalFailure> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), JournalFailure> {
+        self.stop.send_replace(Stop::Drain);
+        // Lanes first, while the journal still commits what their answers wait for.
+        for thread in self.lanes.drain(..).chain(self.edge.take()) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the switch has panicked");
+            }
+        }
+        if let TokenPlace::TemporaryFile(path) = &self.token_place {
+            // It opens nothing any more.
+            let _ = std::fs::remove_file(path);
+        }
+        self.journal.close()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.edge.is_some() {
+            // The failure was told when it happened.
+            let _ = self.end();
+        }
+    }
+}
+
+/// Everything that runs on the thread beside the lanes.
+struct Edge {
+    acceptors: Vec<Acceptor>,
+    http: TcpListener,
+    api: Api,
+    control: Control,
+}
+
+impl Edge {
+    async fn run(self, stopped: watch::Receiver<Stop>, tell: mpsc::UnboundedSender<StopCause>) {
+        tokio::spawn(async move {
+            match shutdown::requested().await {
+                Ok(signal) => {
+                    let _ = tell.send(StopCause::Signal(signal));
+                }
+                Err(error) => tracing::warn!(%error, "signals cannot be watched"),
+            }
+        });
+        for acceptor in self.acceptors {
+            tokio::spawn(acceptor.run(stopped.clone()));
+        }
+        let control = self.control;
+        tokio::spawn(async move {
+            let mut tick = tokio::time::interval(FOLLOWER_TICK);
+            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tick.tick().await;
+                // Entries leave the ring of recent ones: the books follow before.
+                let _ = control.shard().books();
+            }
+        });
+        http::serve(self.http, self.api, stopped).await;
+    }
+}
+
+fn in_memory(config: &Config) -> Shard {
+    let keyring = Keyring::ephemeral(&mut entropy::fill);
+    let journal = Journal::memory(&config.journal(keyring.journal_id()));
+    Shard::new(journal, keyring, answers(config))
+}
+
+fn on_disk(config: &Config, start_key: &StartKey) -> Result<(Shard, Recovered), StartError> {
+    let dir = Path::new(&config.data.dir);
+    let disk = FileDisk::own(dir)?;
+    let keyring = Keyring::open_or_create(&disk, start_key, &mut entropy::fill)
+        .map_err(|cause| StartError::Keys { dir: dir.to_owned(), cause })?;
+    let sizes = config.journal(keyring.journal_id());
+    let mut entries: Vec<(Seq, EntryBytes)> = Vec::new();
+    let (journal, recovered) = Journal::open(Arc::new(disk), &sizes, &mut |seq, entry| {
+        entries.push((seq, *entry));
+        Ok(())
+    })
+    .map_err(|cause| StartError::Journal { dir: dir.to_owned(), cause })?;
+    let shard = Shard::new(journal, keyring, answers(config));
+    for (seq, entry) in &entries {
+        shard.replay(*seq, entry).map_err(|cause| StartError::Replay {
+            dir: dir.to_owned(),
+            seq: *seq,
+            cause,
+        })?;
+    }
+    Ok((shard, recovered))
+}
+
+fn answers(config: &Config) -> AnswersConfig {
+    AnswersConfig {
+        answers_max: config.switch.answers_max,
+        window_min_ms: config.switch.answers_window_s.saturating_mul(1_000),
+    }
+}
+
+fn bind(addr: &Address, help: &'static str) -> Result<TcpListener, StartError> {
+    let fault = |cause| StartError::Bind { addr: addr.to_string(), cause, help };
+    let mut last = None;
+    for addr in addr.as_str().to_socket_addrs().map_err(fault)? {
+        match listener::bind(addr) {
+            Ok(socket) => return Ok(socket),
+            Err(cause) => last = Some(cause),
+        }
+    }
+    Err(fault(last.unwrap_or_else(|| std::io::ErrorKind::AddrNotAvailable.into())))
+}
+
+fn token_place(config: &Config) -> TokenPlace {
+    if !config.http.operator_token.is_empty() {
+        return TokenPlace::Given;
+    }
+    match config.data.durability {
+        Durability::None => {
+            let name = format!("cekr-operator-{}.token", std::process::id());
+            TokenPlace::TemporaryFile(std::env::temp_dir().join(name))
+        }
+        Durability::Sync => TokenPlace::File(Path::new(&config.data.dir).join("operator.token")),
+    }
+}
+
+fn token_path(place: &TokenPlace) -> &Path {
+    match place {
+        TokenPlace::File(path) | TokenPlace::TemporaryFile(path) => path,
+        TokenPlace::Given => Path::new(""),
+    }
+}
+
+/// Lanes: as the settings say, else one fewer than the cores, so that journal and edge have one.
+fn lane_count(config: &Config) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    match config.switch.threads {
+        0 => cores.saturating_sub(1).clamp(1, LANES_UNASKED_MAX),
+        threads => usize::from(threads),
+    }
+}
+
+fn sweep_ms(config: &Config) -> u64 {
+    let write_ms = config.switch.write_timeout_ms;
+    let all = config.listener.iter().map(|listener| Bounds::of(listener, write_ms).sweep_ms());
+    all.min().unwrap_or(SWEEP_MS)
+}
+
+/// What a frame's length may announce.
+fn frame_octets_max(config: &Config) -> usize {
+    usize::try_from(config.switch.frame_octets_max).unwrap_or(usize::MAX)
+}
+
+fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    ThreadBuilder::new().name(name).spawn(body).map_err(StartError::Thread)
+}
+
+const HELP_LISTEN: &str =
+    "`--listen ADDR` or [[listener]] addr names another one; port 0 takes a free one";
+const HELP_LISTENER: &str = "its [[listener]] addr names another one; port 0 takes a free one";
+const HELP_HTTP: &str = "`--http ADDR` or [http] addr names another one; port 0 takes a free one";
+
+/// More lanes than this want to be asked for.
+const LANES_UNASKED_MAX: usize = 16;
+const SWEEP_MS: u64 = 500;
+/// How long the control API's last answers may take to leave.
+const EDGE_GRACE: Duration = Duration::from_millis(500);
+/// How often the books are brought up to date.
+const FOLLOWER_TICK: Duration = Duration::from_millis(500);
