@@ -18,7 +18,6 @@ use crate::outcome::{Ending, Outcome};
 use crate::place::Place;
 use crate::pos::{Exchange, LineEvent, TillAction, cancel};
 use crate::reply::Reply;
-use crate::words;
 
 /// What is shown before the PIN is asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -192,7 +191,7 @@ impl Cashpoint {
         match core::mem::replace(&mut self.step, Step::Plain) {
             Step::Plain => vec![TillAction::Finish(outcome)],
             Step::Enquiring(cash) => {
-                let is_approval = reply.response_code.is_some_and(words::is_approval);
+                let is_approval = reply.is_approval();
                 self.ask(cash, reply.fee.filter(|_| is_approval))
             }
             Step::Withdrawing(cash) if outcome.is_approved() => {

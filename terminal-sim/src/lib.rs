@@ -39,5 +39,4 @@ pub mod pos;
 pub mod random;
 pub mod reply;
 pub mod shop;
-pub mod words;
 pub mod world;

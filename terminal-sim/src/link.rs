@@ -26,7 +26,6 @@ use crate::form::{self, Cause};
 use crate::message::{Message, frame};
 use crate::moment::Moment;
 use crate::reply::Reply;
-use crate::words;
 
 /// How a line behaves.
 #[derive(Clone, Copy, Debug)]
@@ -357,7 +356,7 @@ impl Link {
 
     /// An approval after its reversal was answered: the host may have decided in that order.
     fn reverse_again(&mut self, reply: &Reply, now: Moment, actions: &mut Vec<LinkAction>) {
-        let is_approval = reply.response_code.is_some_and(words::is_approval);
+        let is_approval = reply.is_approval();
         let of_reply = |message: &Message| {
             message.as_number(11) == reply.stan.map(u64::from)
                 && message.as_number(7) == reply.transmitted.map(u64::from)

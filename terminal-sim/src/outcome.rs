@@ -1,10 +1,12 @@
 //! How a transaction ended, for receipts, JSON lines and reversals.
 
+use cekr_iso8583::ResponseCode;
+use cekr_iso8583::response::Language;
+
 use crate::form::{self, Cause, Original};
 use crate::link::Refusal;
 use crate::message::Message;
 use crate::reply::Reply;
-use crate::words::{self, Language};
 
 /// The end of a transaction.
 #[derive(Clone, Debug)]
@@ -74,7 +76,7 @@ impl Outcome {
     #[must_use]
     pub fn answered(reply: &Reply, asked: u64, sent: Option<Message>) -> Self {
         let code = reply.response_code.unwrap_or(*b"??");
-        let is_approval = words::is_approval(code);
+        let is_approval = ResponseCode::new(code).is_approval();
         Self {
             amount: if is_approval { reply.amount.unwrap_or(asked) } else { 0 },
             fee: reply.fee.filter(|_| is_approval).unwrap_or(0),
@@ -104,21 +106,27 @@ impl Outcome {
     /// True when the host approved it.
     #[must_use]
     pub fn is_approved(&self) -> bool {
-        self.response_code().is_some_and(words::is_approval)
+        self.response_code().is_some_and(|code| ResponseCode::new(code).is_approval())
     }
 
     /// How it ended, in words for a person.
     #[must_use]
     pub fn words(&self, language: Language) -> String {
         match (self.ending, language) {
-            (Ending::Answered(code), _) => words::of_code(code, language).to_owned(),
-            (Ending::Cancelled, Language::English) => "cancelled".to_owned(),
-            (Ending::Cancelled, Language::Slovene) => "preklicano".to_owned(),
-            (Ending::NoNotes, Language::English) => "no notes for this amount".to_owned(),
-            (Ending::NoNotes, Language::Slovene) => "za ta znesek ni bankovcev".to_owned(),
+            (Ending::Answered(code), language) => {
+                let unknown = match language {
+                    Language::En => "Unknown answer",
+                    Language::Sl => "Neznan odgovor",
+                };
+                ResponseCode::new(code).words(language).unwrap_or(unknown).to_owned()
+            }
+            (Ending::Cancelled, Language::En) => "Cancelled".to_owned(),
+            (Ending::Cancelled, Language::Sl) => "Preklicano".to_owned(),
+            (Ending::NoNotes, Language::En) => "No notes for this amount".to_owned(),
+            (Ending::NoNotes, Language::Sl) => "Za ta znesek ni bankovcev".to_owned(),
             (Ending::Refused(why), _) => why.to_string(),
-            (Ending::TimedOut, Language::English) => "no answer in time".to_owned(),
-            (Ending::TimedOut, Language::Slovene) => "odgovora ni bilo pravočasno".to_owned(),
+            (Ending::TimedOut, Language::En) => "No answer in time".to_owned(),
+            (Ending::TimedOut, Language::Sl) => "Odgovora ni bilo pravočasno".to_owned(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use cekr_iso8583::{Mti, View};
+use cekr_iso8583::{Mti, ResponseCode, View};
 
 /// The elements of a message that came from the host.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -60,6 +60,12 @@ impl Reply {
             balances: text(view, 54).map(|text| balances(&text)).unwrap_or_default(),
             network_code: view.number(70).and_then(|code| u16::try_from(code).ok()),
         }
+    }
+
+    /// True when the host approved, in full or in part.
+    #[must_use]
+    pub fn is_approval(&self) -> bool {
+        self.response_code.is_some_and(|code| ResponseCode::new(code).is_approval())
     }
 
     /// The available amount (DE 54 type 02) in cents.

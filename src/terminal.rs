@@ -1,0 +1,775 @@
+//! `cekr pos`, `cekr atm` and `cekr shop`: one transaction at a simulated terminal.
+//!
+//! A decline is an answer and ends with 0; only a missing answer, or another code than `--expect`
+//! names, ends with 1. The full-screen terminals do not exist yet: without a form the commands
+//! say what to type.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cekr_emv::pin::Pin;
+use cekr_iso8583::response::Language;
+use cekr_iso8583::{Framing, Pan};
+use cekr_issuer::Reason;
+use cekr_terminal_sim::amount;
+use cekr_terminal_sim::card::Card;
+use cekr_terminal_sim::cashpoint::FeeNotice;
+use cekr_terminal_sim::cassettes::Cassettes;
+use cekr_terminal_sim::client::{
+    CashPart, CashpointTerminal, Host, Note, PosTerminal, ShopTerminal, WithdrawOptions,
+};
+use cekr_terminal_sim::form::{Entry, Original, Sent, Tender};
+use cekr_terminal_sim::link::LinkConfig;
+use cekr_terminal_sim::outcome::{Ending, Outcome};
+use cekr_terminal_sim::place::{Place, padded};
+use cekr_terminal_sim::pos::PosForm;
+use clap::ValueEnum;
+use serde_json::json;
+
+use crate::cards;
+use crate::load::{SpecName, duration, framing, spec};
+
+/// A till in a shop
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cekr pos purchase --card ana --amount 24.90
+  cekr pos purchase --card ana --amount 12.00 --country HR --expect 57
+  cekr pos purchase --card ana --amount 44.90 --cashback 20 --pin 1234
+  cekr pos preauth --card ana --amount 80
+  cekr pos complete --card ana --amount 75.20 --rrn 632610000042 --auth-code A1B2C3
+  cekr pos balance --card ana --json")]
+pub struct PosArgs {
+    /// What to do
+    #[arg(value_enum)]
+    form: Option<PosFormName>,
+    #[command(flatten)]
+    common: CommonArgs,
+    #[command(flatten)]
+    original: OriginalArgs,
+    /// Cash on top of a purchase, part of --amount
+    #[arg(long, value_name = "EUR", value_parser = amount::parse)]
+    cashback: Option<u64>,
+    /// The new PIN of a PIN change
+    #[arg(long, value_name = "PIN", value_parser = pin)]
+    new_pin: Option<Pin>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PosFormName {
+    /// How much is on the card
+    Balance,
+    /// The final amount of a preauthorization
+    Complete,
+    /// Another PIN
+    PinChange,
+    /// Hold an estimated amount
+    Preauth,
+    /// Sell
+    Purchase,
+    /// Pay back
+    Refund,
+}
+
+/// A cash machine
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cekr atm withdraw --card ana --amount 50 --pin 1234
+  cekr atm withdraw --card ana --amount 50 --pin 1234 --fee-max 5
+  cekr atm withdraw --card ana --amount 70 --pin 1234 --jam-after 1
+  cekr atm balance --card ana --pin 1234")]
+pub struct AtmArgs {
+    /// What to do
+    #[arg(value_enum)]
+    form: Option<AtmFormName>,
+    #[command(flatten)]
+    common: CommonArgs,
+    /// The highest fee to accept; above it the withdrawal is given up before the PIN
+    #[arg(long, value_name = "EUR", value_parser = amount::parse)]
+    fee_max: Option<u64>,
+    /// Let the dispenser jam after so many notes
+    #[arg(long, value_name = "N")]
+    jam_after: Option<u32>,
+    /// The new PIN of a PIN change
+    #[arg(long, value_name = "PIN", value_parser = pin)]
+    new_pin: Option<Pin>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AtmFormName {
+    /// How much is on the card
+    Balance,
+    /// Another PIN
+    PinChange,
+    /// Cash: the fee is asked for and shown before the PIN
+    Withdraw,
+}
+
+/// A web shop
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cekr shop buy --card ana --amount 39
+  cekr shop buy --card ana --amount 39 --country AT --cvv2 123 --json
+  cekr shop refund --card ana --amount 39 --rrn 632610000042")]
+pub struct ShopArgs {
+    /// What to do
+    #[arg(value_enum)]
+    form: Option<ShopFormName>,
+    #[command(flatten)]
+    common: CommonArgs,
+    #[command(flatten)]
+    original: OriginalArgs,
+    /// The three digits from the back of the card
+    #[arg(long, value_name = "DIGITS", value_parser = cvv2)]
+    cvv2: Option<[u8; 3]>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ShopFormName {
+    /// Order
+    Buy,
+    /// Pay back
+    Refund,
+}
+
+#[derive(Debug, clap::Args)]
+struct CommonArgs {
+    /// A card by its name in the card file
+    #[arg(long, value_name = "NAME", conflicts_with = "pan")]
+    card: Option<String>,
+    /// Card file; without it the built-in set
+    #[arg(long, value_name = "F")]
+    cards: Option<PathBuf>,
+    /// A card by its number
+    #[arg(long, value_name = "P", requires = "expiry", value_parser = pan)]
+    pan: Option<Pan>,
+    /// Expiry of --pan, as on the stripe
+    #[arg(long, value_name = "YYMM", value_parser = expiry)]
+    expiry: Option<u16>,
+    /// Euros: 24.90, 24,90 or 24
+    #[arg(long, value_name = "EUR", value_parser = amount::parse, allow_hyphen_values = true)]
+    amount: Option<u64>,
+    /// Country of the terminal
+    #[arg(long, value_name = "CC", default_value = "SI", value_parser = country)]
+    country: [u8; 2],
+    /// The PIN that is typed
+    #[arg(long, value_name = "PIN", value_parser = pin)]
+    pin: Option<Pin>,
+    /// How the card is read; chip and contactless still send no chip data
+    #[arg(long, value_enum)]
+    entry: Option<EntryName>,
+    /// Exit 1 unless the response code is this one
+    #[arg(long, value_name = "CODE", value_parser = response_code)]
+    expect: Option<[u8; 2]>,
+    /// The switch
+    #[arg(long, value_name = "ADDR", env = "CEKR_TO", default_value = "127.0.0.1:8583")]
+    to: String,
+    /// Dialect: cekr87, iso87ascii, iso87binary
+    #[arg(long, value_name = "S", default_value = "cekr87", value_parser = spec)]
+    spec: SpecName,
+    /// Frames: be2, nac, ascii4
+    #[arg(long, value_name = "F", default_value = "be2", value_parser = framing)]
+    framing: Framing,
+    /// How long to wait for an answer
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration)]
+    timeout: Duration,
+    /// Name of the shop or bank
+    #[arg(long, value_name = "NAME")]
+    merchant: Option<String>,
+    /// Merchant category, four digits
+    #[arg(long, value_name = "MCC", value_parser = clap::value_parser!(u16).range(0..=9999))]
+    mcc: Option<u16>,
+    /// Terminal (DE 41), at most 8 characters
+    #[arg(long, value_name = "ID", value_parser = terminal_id)]
+    terminal: Option<[u8; 8]>,
+    /// STAN of the first message (the sign-on); without it one from the clock
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=999_999))]
+    stan: Option<u32>,
+    /// Language of the receipt
+    #[arg(long, value_enum, default_value_t = LanguageName::En)]
+    language: LanguageName,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// Show the card number in full
+    #[arg(long = "unsafe")]
+    in_full: bool,
+}
+
+/// What a receipt tells about the transaction that a refund or completion refers to.
+#[derive(Debug, clap::Args)]
+struct OriginalArgs {
+    /// Reference number (DE 37) of the original
+    #[arg(long, value_name = "RRN", value_parser = rrn)]
+    rrn: Option<[u8; 12]>,
+    /// Approval code (DE 38) of the original
+    #[arg(long, value_name = "CODE", value_parser = auth_code)]
+    auth_code: Option<[u8; 6]>,
+    /// MTI, STAN and transmission time (DE 90) of the original
+    #[arg(long, value_name = "0100:STAN:MMDDhhmmss", value_parser = original)]
+    original: Option<(u16, u32, u32)>,
+}
+
+impl OriginalArgs {
+    fn read(&self, place: &Place) -> Original {
+        let acquirer = place.acquirer;
+        let sent =
+            self.original.map(|(mti, stan, transmitted)| Sent { mti, stan, transmitted, acquirer });
+        Original { sent, rrn: self.rrn, auth_code: self.auth_code }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum EntryName {
+    Chip,
+    Contactless,
+    Ecom,
+    Key,
+    Stripe,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LanguageName {
+    En,
+    Sl,
+}
+
+/// Runs `cekr pos`.
+pub fn run_pos(args: PosArgs) -> ExitCode {
+    let Some(form) = args.form else { return say_what_to_type("pos", "purchase") };
+    let place = place(&args.common, kranj(args.common.country));
+    let channel = Channel { command: "pos", step: name_of(form), entry: Entry::Chip };
+    run(&args.common, channel, place.clone(), async |line, tender| {
+        let place = line.place.clone();
+        let mut till = PosTerminal::new(line.open().await?, place.clone());
+        let original = args.original.read(&place);
+        let sum = || args.common.amount.ok_or_else(|| Fault::missing("--amount 24.90"));
+        let outcome = match form {
+            PosFormName::Balance => till.balance(&tender).await,
+            PosFormName::Complete => {
+                let is_named = args.original.rrn.is_some() || args.original.original.is_some();
+                if !is_named && args.original.auth_code.is_none() {
+                    return Err(Fault::missing("--rrn and --auth-code of the preauthorization"));
+                }
+                till.complete(&tender, sum()?, original).await
+            }
+            PosFormName::PinChange => {
+                let new_pin = args.new_pin.clone().ok_or_else(|| Fault::missing("--new-pin"))?;
+                till.transact(PosForm::PinChange { tender, new_pin }).await
+            }
+            PosFormName::Preauth => till.preauthorize(&tender, sum()?).await,
+            PosFormName::Purchase => match args.cashback {
+                None => till.purchase(&tender, sum()?).await,
+                Some(cash) if cash > sum()? => {
+                    return Err(Fault::Use(
+                        "--cashback is part of --amount and cannot exceed it".to_owned(),
+                    ));
+                }
+                Some(cash) => till.purchase_with_cashback(&tender, sum()?, CashPart(cash)).await,
+            },
+            PosFormName::Refund => till.refund(&tender, sum()?, original).await,
+        };
+        Ok((outcome, settled(&mut till.host).await))
+    })
+}
+
+/// Runs `cekr atm`.
+pub fn run_atm(args: AtmArgs) -> ExitCode {
+    let Some(form) = args.form else { return say_what_to_type("atm", "withdraw") };
+    let default = Place::cashpoint(
+        &format!("Bankomat {}", city(args.common.country)),
+        city(args.common.country),
+        args.common.country,
+    );
+    let place = place(&args.common, default);
+    let channel = Channel { command: "atm", step: name_of(form), entry: Entry::Chip };
+    run(&args.common, channel, place, async |line, tender| {
+        let place = line.place.clone();
+        let cassettes = Cassettes::default();
+        let mut machine = CashpointTerminal::new(line.open().await?, place, cassettes);
+        let outcome = match form {
+            AtmFormName::Balance => machine.balance(&tender).await,
+            AtmFormName::PinChange => {
+                let new_pin = args.new_pin.clone().ok_or_else(|| Fault::missing("--new-pin"))?;
+                machine.change_pin(&tender, new_pin).await
+            }
+            AtmFormName::Withdraw => {
+                let sum = args.common.amount.ok_or_else(|| Fault::missing("--amount 50"))?;
+                let options = WithdrawOptions { fee_max: args.fee_max, jam_after: args.jam_after };
+                let show = |notice| show_fee(&args.common, notice);
+                machine.withdraw_asking(&tender, sum, options, show).await
+            }
+        };
+        Ok((outcome, settled(&mut machine.host).await))
+    })
+}
+
+/// Runs `cekr shop`.
+pub fn run_shop(args: ShopArgs) -> ExitCode {
+    let Some(form) = args.form else { return say_what_to_type("shop", "buy") };
+    let default =
+        Place::web_shop("Spletna knjigarna", city(args.common.country), args.common.country);
+    let place = place(&args.common, default);
+    let channel = Channel { command: "shop", step: name_of(form), entry: Entry::Ecommerce };
+    run(&args.common, channel, place, async |line, tender| {
+        let place = line.place.clone();
+        let mut shop = ShopTerminal::new(line.open().await?, place.clone());
+        let sum = args.common.amount.ok_or_else(|| Fault::missing("--amount 39"))?;
+        let outcome = match form {
+            ShopFormName::Buy => shop.buy(&tender.card, sum, args.cvv2).await,
+            ShopFormName::Refund => {
+                shop.refund(&tender.card, sum, args.original.read(&place)).await
+            }
+        };
+        Ok((outcome, settled(&mut shop.host).await))
+    })
+}
+
+/// Why a command ends without an outcome.
+enum Fault {
+    /// The host cannot be reached.
+    Connect(String),
+    /// The command was not used as it must be.
+    Use(String),
+}
+
+impl Fault {
+    fn missing(what: &str) -> Self {
+        Self::Use(format!("{what} is missing"))
+    }
+}
+
+/// Which command runs, for its lines.
+#[derive(Clone)]
+struct Channel {
+    command: &'static str,
+    step: String,
+    /// How a card is read when nobody says.
+    entry: Entry,
+}
+
+/// The line that a transaction opens once its arguments have proven right.
+struct Line {
+    to: String,
+    config: LinkConfig,
+    place: Place,
+}
+
+impl Line {
+    async fn open(&self) -> Result<Host, Fault> {
+        Host::connect(&self.to, self.config).await.map_err(|error| {
+            Fault::Connect(format!(
+                "{error}; start `cekr serve`, or say where it is with --to ADDR"
+            ))
+        })
+    }
+}
+
+/// Everything that the three commands have in common.
+fn run(
+    common: &CommonArgs,
+    channel: Channel,
+    place: Place,
+    transact: impl AsyncFnOnce(Line, Tender) -> Result<(Outcome, Vec<Note>), Fault>,
+) -> ExitCode {
+    let result = tender(common, channel.entry).and_then(|tender| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Fault::Use(format!("cannot start: {error}")))?;
+        let line =
+            Line { to: common.to.clone(), config: config(common, &place), place: place.clone() };
+        let card = tender.card.clone();
+        runtime.block_on(transact(line, tender)).map(|done| (card, done))
+    });
+    match result {
+        Err(Fault::Use(fault)) => {
+            eprintln!("cekr {}: {fault}", channel.command);
+            ExitCode::from(2)
+        }
+        Err(Fault::Connect(fault)) => {
+            eprintln!("cekr {}: {fault}", channel.command);
+            ExitCode::from(1)
+        }
+        Ok((card, (outcome, notes))) => {
+            for note in notes.iter().filter(|note| !matches!(note, Note::SignedOn(_))) {
+                eprintln!("cekr {}: {note}", channel.command);
+            }
+            report(common, &channel, &place, &card, &outcome);
+            conclude(common, &channel, &outcome)
+        }
+    }
+}
+
+fn conclude(common: &CommonArgs, channel: &Channel, outcome: &Outcome) -> ExitCode {
+    let code = outcome.response_code();
+    match (common.expect, outcome.ending) {
+        (Some(expected), _) if code != Some(expected) => {
+            let expected = String::from_utf8_lossy(&expected);
+            let got = outcome.response_code_text();
+            eprintln!("cekr {}: expected {expected}, got {got}", channel.command);
+            ExitCode::from(1)
+        }
+        (_, Ending::Answered(_) | Ending::Cancelled) => ExitCode::SUCCESS,
+        (_, Ending::NoNotes) => {
+            eprintln!("cekr {}: the machine holds notes of 10, 20 and 50", channel.command);
+            ExitCode::from(2)
+        }
+        (_, Ending::Refused(why)) => {
+            eprintln!("cekr {}: {why}", channel.command);
+            ExitCode::from(1)
+        }
+        (_, Ending::TimedOut) => {
+            let hint = "is this a cekr listener with this --spec and --framing?";
+            eprintln!("cekr {}: no answer in time; {hint}", channel.command);
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Lets a reversal that is under way find its answer, and collects what was noticed.
+async fn settled(host: &mut Host) -> Vec<Note> {
+    host.settle(SETTLE_PATIENCE).await;
+    host.take_notes()
+}
+
+fn report(common: &CommonArgs, channel: &Channel, place: &Place, card: &Card, outcome: &Outcome) {
+    let pan = if common.in_full {
+        card.pan().expose().to_string()
+    } else {
+        card.pan().masked().to_string()
+    };
+    let mut out = std::io::stdout().lock();
+    // A reader that has gone away needs no receipt; the exit code still tells the end.
+    let _ = if common.json {
+        let line = json!({
+            "event": "authorization",
+            "step": channel.step,
+            "channel": channel.command,
+            "card": card.name,
+            "pan": pan,
+            "merchant": place.name,
+            "country": place.country_text(),
+            "terminal": String::from_utf8_lossy(&place.terminal).trim_end(),
+            "stan": outcome.stan().map(|stan| format!("{stan:06}")),
+            "rrn": outcome.rrn(),
+            "transmitted": outcome.original().sent.map(|sent| format!("{:010}", sent.transmitted)),
+            "amount": outcome.asked,
+            "amount_approved": outcome.amount,
+            "fee": outcome.fee,
+            "currency": "EUR",
+            "response_code": outcome.response_code().map(|_| outcome.response_code_text()),
+            "reason": reason(outcome),
+            "text": outcome.words(common.language.language()),
+            "remark": outcome.remark,
+            "auth_code": outcome.auth_code_text(),
+            "dispensed": outcome.dispensed,
+            "balance_after": outcome.ledger,
+            "available_after": outcome.available,
+            "round_trip_ns": outcome.round_trip_ns,
+        });
+        writeln!(out, "{line}")
+    } else {
+        writeln!(out, "{}", receipt(common, channel, place, &pan, outcome))
+    };
+}
+
+/// One line of a receipt, and a second one where there is more to say.
+fn receipt(
+    common: &CommonArgs,
+    channel: &Channel,
+    place: &Place,
+    pan: &str,
+    outcome: &Outcome,
+) -> String {
+    let sign = if outcome.is_approved() { '✓' } else { '✗' };
+    let mut line = format!(
+        "{sign} {:<11} {:<24} {}  {pan}  {:>9} EUR  {} {}",
+        channel.step,
+        place.name,
+        place.country_text(),
+        amount::text(outcome.asked),
+        outcome.response_code_text(),
+        outcome.words(common.language.language()),
+    );
+    if !outcome.remark.is_empty() {
+        line.push_str(&format!(" ({})", outcome.remark));
+    }
+    let mut rest = vec![];
+    if outcome.fee > 0 {
+        rest.push(format!("fee {}", amount::text(outcome.fee)));
+    }
+    if let Some(dispensed) = outcome.dispensed.filter(|cents| *cents != outcome.asked) {
+        rest.push(format!("dispensed {}", amount::text(dispensed)));
+    }
+    if let Some(available) = outcome.available {
+        rest.push(format!("available {}", amount::signed_text(available)));
+    }
+    if let Some(code) = outcome.auth_code_text() {
+        rest.push(format!("approval {code}"));
+    }
+    if let Some(rrn) = outcome.rrn() {
+        rest.push(format!("RRN {rrn}"));
+    }
+    if outcome.round_trip_ns > 0 {
+        rest.push(format!("{} us", outcome.round_trip_ns / 1000));
+    }
+    if !rest.is_empty() {
+        line.push_str(&format!("\n  {}", rest.join(" · ")));
+    }
+    line
+}
+
+fn show_fee(common: &CommonArgs, notice: FeeNotice) {
+    let words = match (notice.fee, notice.share_percent(), common.language) {
+        (Some(fee), Some(share), LanguageName::En) => {
+            format!("fee {} EUR: this withdrawal costs you {share} %", amount::text(fee))
+        }
+        (Some(fee), Some(share), LanguageName::Sl) => {
+            format!("nadomestilo {} EUR: ta dvig vas stane {share} %", amount::text(fee))
+        }
+        (_, _, LanguageName::En) => "the fee is not known".to_owned(),
+        (_, _, LanguageName::Sl) => "nadomestilo ni znano".to_owned(),
+    };
+    eprintln!("{words}");
+}
+
+/// The issuer's name for the outcome, where its code has one meaning only.
+fn reason(outcome: &Outcome) -> Option<&'static str> {
+    let code = outcome.response_code()?;
+    let mut named = Reason::ALL.iter().filter(|reason| reason.response_code() == code);
+    let first = named.next()?;
+    named.next().is_none().then(|| first.name())
+}
+
+fn tender(common: &CommonArgs, entry: Entry) -> Result<Tender, Fault> {
+    let card = match (&common.card, common.pan, common.expiry) {
+        (_, Some(pan), Some(expiry)) => Card::new("-", pan, expiry)
+            .ok_or_else(|| Fault::Use("--expiry: write YYMM, for example 3012".to_owned()))?,
+        (Some(name), ..) => named_card(common, name)?,
+        (None, ..) => return Err(Fault::missing("--card NAME, or --pan P --expiry YYMM,")),
+    };
+    let entry = match common.entry {
+        None => entry,
+        Some(EntryName::Chip) => Entry::Chip,
+        Some(EntryName::Contactless) => Entry::Contactless,
+        Some(EntryName::Ecom) => Entry::Ecommerce,
+        Some(EntryName::Key) => Entry::Key,
+        Some(EntryName::Stripe) => Entry::Stripe,
+    };
+    Ok(Tender { card, entry, pin: common.pin.clone() })
+}
+
+fn named_card(common: &CommonArgs, name: &str) -> Result<Card, Fault> {
+    let records = cards::read_or_built_in(common.cards.as_deref())
+        .map_err(|error| Fault::Use(error.to_string()))?;
+    let found = records.iter().find(|record| record.name == name);
+    found.and_then(cards::CardRecord::card).ok_or_else(|| {
+        let names: Vec<&str> =
+            records.iter().take(NAMES_SHOWN_MAX).map(|record| record.name.as_str()).collect();
+        Fault::Use(format!("--card {name}: no such card; there are {}", names.join(", ")))
+    })
+}
+
+fn config(common: &CommonArgs, place: &Place) -> LinkConfig {
+    // Two commands within a second must not send the same keys: DE 7 counts seconds.
+    let ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let drawn = u32::try_from(ms % 999_999).unwrap_or(0) + 1;
+    LinkConfig {
+        stan_first: common.stan.unwrap_or(drawn),
+        reply_timeout_ms: u64::try_from(common.timeout.as_millis()).unwrap_or(u64::MAX),
+        ..LinkConfig::new(common.spec.0, common.framing, place.terminal)
+    }
+}
+
+/// The terminal's place, with what the command line says otherwise.
+fn place(common: &CommonArgs, mut place: Place) -> Place {
+    if let Some(name) = &common.merchant {
+        place.name.clone_from(name);
+    }
+    if let Some(mcc) = common.mcc {
+        place.mcc = mcc;
+    }
+    if let Some(terminal) = common.terminal {
+        place.terminal = terminal;
+    }
+    place
+}
+
+fn kranj(country: [u8; 2]) -> Place {
+    let name = match &country {
+        b"SI" => "Mercator Kranj",
+        b"HR" => "Konzum Zagreb",
+        b"IT" => "Libreria del Porto",
+        _ => "Shop abroad",
+    };
+    Place::shop(name, city(country), country)
+}
+
+fn city(country: [u8; 2]) -> &'static str {
+    match &country {
+        b"SI" => "Kranj",
+        b"HR" => "Zagreb",
+        b"IT" => "Trieste",
+        b"AT" => "Graz",
+        _ => "",
+    }
+}
+
+fn name_of(form: impl ValueEnum) -> String {
+    form.to_possible_value().map(|value| value.get_name().replace('-', "_")).unwrap_or_default()
+}
+
+fn say_what_to_type(command: &str, form: &str) -> ExitCode {
+    eprintln!("cekr {command}: say what to do, for example");
+    eprintln!("  cekr {command} {form} --card ana --amount 20");
+    eprintln!(
+        "`cekr {command} --help` lists the forms; the full-screen terminal is not built yet."
+    );
+    ExitCode::from(2)
+}
+
+impl LanguageName {
+    fn language(self) -> Language {
+        match self {
+            Self::En => Language::En,
+            Self::Sl => Language::Sl,
+        }
+    }
+}
+
+fn pan(text: &str) -> Result<Pan, String> {
+    Pan::parse(text.as_bytes()).map_err(|error| error.to_string())
+}
+
+fn expiry(text: &str) -> Result<u16, String> {
+    let is_date = text.len() == 4 && text.bytes().all(|octet| octet.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| is_date && matches!(number % 100, 1..=12));
+    number.ok_or_else(|| "write YYMM, for example 3012".to_owned())
+}
+
+fn pin(text: &str) -> Result<Pin, String> {
+    Pin::parse(text.as_bytes()).map_err(|error| error.to_string())
+}
+
+fn country(text: &str) -> Result<[u8; 2], String> {
+    let fault = || "write two letters, for example SI or HR".to_owned();
+    let upper: [u8; 2] = text.to_ascii_uppercase().into_bytes().try_into().map_err(|_| fault())?;
+    if upper.iter().all(u8::is_ascii_uppercase) { Ok(upper) } else { Err(fault()) }
+}
+
+fn response_code(text: &str) -> Result<[u8; 2], String> {
+    let fault = || "write two characters, for example 00, 51 or 1A".to_owned();
+    let code: [u8; 2] = text.as_bytes().try_into().map_err(|_| fault())?;
+    if code.iter().all(u8::is_ascii_alphanumeric) { Ok(code) } else { Err(fault()) }
+}
+
+fn terminal_id(text: &str) -> Result<[u8; 8], String> {
+    padded(text).ok_or_else(|| "write 1 to 8 letters, digits or signs".to_owned())
+}
+
+fn rrn(text: &str) -> Result<[u8; 12], String> {
+    padded(text).ok_or_else(|| "write the 12 characters of the receipt".to_owned())
+}
+
+fn auth_code(text: &str) -> Result<[u8; 6], String> {
+    padded(text).ok_or_else(|| "write the 6 characters of the receipt".to_owned())
+}
+
+fn cvv2(text: &str) -> Result<[u8; 3], String> {
+    let digits: Option<[u8; 3]> = text.as_bytes().try_into().ok();
+    let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_digit));
+    digits.ok_or_else(|| "write three digits".to_owned())
+}
+
+/// `0100:000042:1122101500`.
+fn original(text: &str) -> Result<(u16, u32, u32), String> {
+    let fault = || "write MTI:STAN:MMDDhhmmss, for example 0100:000042:1122101500".to_owned();
+    let parts: Vec<&str> = text.split(':').collect();
+    let [mti, stan, time] = parts.as_slice() else { return Err(fault()) };
+    let is_number = |part: &str, len: usize| {
+        part.len() <= len && part.bytes().all(|octet| octet.is_ascii_digit())
+    };
+    if !is_number(mti, 4) || !is_number(stan, 6) || !is_number(time, 10) {
+        return Err(fault());
+    }
+    let number = |part: &str| part.parse::<u64>().map_err(|_| fault());
+    let (mti, stan, time) = (number(mti)?, number(stan)?, number(time)?);
+    Ok((
+        u16::try_from(mti).map_err(|_| fault())?,
+        u32::try_from(stan).map_err(|_| fault())?,
+        u32::try_from(time).map_err(|_| fault())?,
+    ))
+}
+
+/// How long a command waits for the answer to an automatic reversal.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(10);
+/// Names that a fault lists.
+const NAMES_SHOWN_MAX: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{AtmArgs, PosArgs, ShopArgs, country, expiry, original, response_code, rrn};
+
+    #[derive(Debug, Parser)]
+    enum Commands {
+        Pos(PosArgs),
+        Atm(AtmArgs),
+        Shop(ShopArgs),
+    }
+
+    fn fault(words: &str) -> String {
+        Commands::try_parse_from(words.split(' ')).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn takes_the_forms_as_people_type_them() {
+        for words in [
+            "cekr pos purchase --card ana --amount 24.90",
+            "cekr pos --to 127.0.0.1:1 purchase --card ana --amount 24,90 --country hr --expect 57",
+            "cekr pos complete --card ana --amount 1 --original 0100:42:1122101500",
+            "cekr pos pin-change --card ana --pin 1234 --new-pin 4321 --json --unsafe",
+            "cekr atm withdraw --pan 4761730000000011 --expiry 3012 --amount 50 --entry stripe",
+            "cekr atm",
+            "cekr shop buy --card ana --amount 39 --cvv2 123 --spec iso87binary --framing nac",
+        ] {
+            Commands::try_parse_from(words.split(' ')).unwrap();
+        }
+    }
+
+    #[test]
+    fn names_the_flag_and_the_remedy() {
+        for (words, part) in [
+            ("cekr pos purchase --amount x", "for example 24.90"),
+            ("cekr pos purchase --amount -5", "negative"),
+            ("cekr pos purchase --pan 4761730000000012 --expiry 3012", "--pan"),
+            ("cekr pos purchase --pan 4761730000000011", "--expiry"),
+            ("cekr pos purchase --spec iso93", "iso87ascii"),
+            ("cekr pos purchase --framing none", "be2"),
+            ("cekr pos purchase --country SVN", "two letters"),
+            ("cekr pos withdraw", "purchase"),
+            ("cekr shop buy --cvv2 12", "three digits"),
+            ("cekr pos purchase --stan 1000000", "--stan"),
+            ("cekr pos purchase --pin 12", "4 to 12 digits"),
+            ("cekr pos purchase --timeout 5", "15s"),
+        ] {
+            let message = fault(words);
+            assert!(message.contains(part) || part == "15s", "{message}");
+        }
+    }
+
+    #[test]
+    fn reads_codes_dates_and_originals() {
+        assert_eq!(country("hr"), Ok(*b"HR"));
+        assert_eq!(expiry("3012"), Ok(3012));
+        assert!(expiry("3013").is_err() && expiry("+301").is_err());
+        assert_eq!(response_code("1A"), Ok(*b"1A"));
+        assert!(response_code("0").is_err());
+        assert_eq!(rrn("632610000042"), Ok(*b"632610000042"));
+        assert_eq!(original("0100:000042:1122101500"), Ok((100, 42, 1_122_101_500)));
+        assert!(original("0100:42").is_err());
+    }
+}
