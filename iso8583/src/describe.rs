@@ -6,8 +6,8 @@
 use core::fmt::{self, Write as _};
 use core::ops::Range;
 
+use crate::amount::AdditionalAmount;
 use crate::chip;
-use crate::element::AdditionalAmount;
 use crate::error::{Damaged, ParseError};
 use crate::field::Field;
 use crate::mask::Cover;

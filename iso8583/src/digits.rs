@@ -36,7 +36,8 @@ pub(crate) fn all_digits(octets: &[u8]) -> bool {
         // The last eight overlap the words before: cheaper than a loop over the rest.
         return (wrong | not_digits(u64::from_le_bytes(*last))) == 0;
     }
-    wrong == 0 && tail.iter().all(u8::is_ascii_digit)
+    // Fewer than eight octets in all, or none left over.
+    (wrong | not_digits(short_word(tail))) == 0
 }
 
 /// Not zero if one of the eight octets is no ASCII digit.
@@ -125,6 +126,32 @@ const fn luhn_word(word: u64) -> u64 {
     sums.wrapping_mul(0x0101_0101_0101_0101) >> 56
 }
 
+/// Where the first octet equal to one of two stands.
+#[inline]
+pub(crate) fn find_either(octets: &[u8], one: u8, other: u8) -> Option<usize> {
+    let (words, tail) = octets.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = zero_octets(word ^ spread(one)) | zero_octets(word ^ spread(other));
+        if found != 0 {
+            // Below eight.
+            return Some(place * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = tail.iter().position(|octet| *octet == one || *octet == other)?;
+    Some(words.len() * 8 + at)
+}
+
+/// The octet in all eight places.
+const fn spread(octet: u8) -> u64 {
+    (octet as u64) * 0x0101_0101_0101_0101
+}
+
+/// The highest bit of each octet that is zero; the lowest of these bits is exact.
+const fn zero_octets(word: u64) -> u64 {
+    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
+}
+
 /// Writes `number` as ASCII digits over the whole of `out`, zeros on the left. Digits that do not
 /// fit are lost: the caller has compared with [`power_of_ten`].
 #[inline]
@@ -184,6 +211,12 @@ mod tests {
             write_number(value, &mut out);
             prop_assert_eq!(out, text.as_bytes());
             prop_assert_eq!(count(value), value.to_string().len());
+        }
+
+        #[test]
+        fn the_first_of_two_octets_is_found(octets in "[a-d]{0,30}") {
+            let slow = octets.bytes().position(|octet| octet == b'c' || octet == b'd');
+            prop_assert_eq!(find_either(octets.as_bytes(), b'c', b'd'), slow);
         }
 
         #[test]

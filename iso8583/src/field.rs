@@ -14,6 +14,7 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
+    #[inline]
     pub(crate) const fn new(octets: &'a [u8], def: &'a FieldDef, len: usize) -> Field<'a> {
         Field { octets, def, len }
     }
@@ -54,6 +55,7 @@ impl<'a> Field<'a> {
     }
 
     /// The text itself, where it is written in ASCII.
+    #[inline]
     #[must_use]
     pub const fn ascii(&self) -> Option<&'a [u8]> {
         match (self.def.class(), self.def.encoding()) {
@@ -79,6 +81,7 @@ impl<'a> Field<'a> {
     }
 
     /// The characters as an array, padded with spaces on the right, cut if there are more.
+    #[inline]
     #[must_use]
     pub fn array<const N: usize>(&self) -> [u8; N] {
         if let Some(exact) = self.ascii().and_then(<[u8]>::as_array::<N>) {
@@ -92,11 +95,15 @@ impl<'a> Field<'a> {
     }
 
     /// The numeric value; `None` if it has more than 19 digits or something else than digits.
+    #[inline]
     #[must_use]
     pub fn number(&self) -> Option<u64> {
         if let Some(ascii) = self.ascii() {
             let proven = matches!(self.def.class(), Class::N);
             return if proven || digits::all_digits(ascii) { digits::number(ascii) } else { None };
+        }
+        if (self.def.class(), self.def.encoding()) == (Class::N, Encoding::Bcd) {
+            return self.packed_number();
         }
         let mut characters = self.characters();
         if characters.count > 19 {
@@ -105,6 +112,18 @@ impl<'a> Field<'a> {
         characters.try_fold(0, |number: u64, character| {
             character.is_ascii_digit().then(|| number * 10 + u64::from(character & 0x0f))
         })
+    }
+
+    /// The number of proven BCD digits: an idle nibble in front is zero, one behind is cut off.
+    fn packed_number(&self) -> Option<u64> {
+        if self.len > 19 {
+            return None;
+        }
+        let (last, head) = self.octets.split_last()?;
+        let pair = |octet: &u8| u64::from(octet >> 4) * 10 + u64::from(octet & 0x0f);
+        let upper = head.iter().fold(0, |number, octet| number * 100 + pair(octet));
+        let is_cut = self.def.pad() == Pad::Right && !self.len.is_multiple_of(2);
+        Some(if is_cut { upper * 10 + u64::from(last >> 4) } else { upper * 100 + pair(last) })
     }
 
     /// The octets of a binary value: as they are, or decoded from hexadecimal text to the front of

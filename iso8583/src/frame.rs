@@ -221,3 +221,63 @@ impl fmt::Display for NoRoom {
 }
 
 impl core::error::Error for NoRoom {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_frame_is_awaited_until_it_is_whole() {
+        let stream = b"\x00\x03abc\x00\x01d";
+        for len in 0..5 {
+            assert_eq!(Framing::Be2.next(stream.get(..len).unwrap(), 10), Ok(Step::NeedMore));
+        }
+        let header = Header::default();
+        let whole = Step::Message { header, message: b"abc", consumed: 5 };
+        assert_eq!(Framing::Be2.next(stream, 10), Ok(whole));
+    }
+
+    #[test]
+    fn length_zero_is_a_keep_alive() {
+        assert_eq!(Framing::Be2.next(b"\0\0x", 10), Ok(Step::KeepAlive { consumed: 2 }));
+        assert_eq!(Framing::Nac.next(b"\0\0x", 10), Ok(Step::KeepAlive { consumed: 2 }));
+        assert_eq!(Framing::Ascii4.next(b"0000x", 10), Ok(Step::KeepAlive { consumed: 4 }));
+    }
+
+    #[test]
+    fn a_length_over_the_limit_is_refused_before_its_octets_arrive() {
+        let too_long = Err(FrameError::TooLong { len: 0xffff, max: 4096 });
+        assert_eq!(Framing::Be2.next(b"\xff\xff", 4096), too_long);
+        let too_long = Err(FrameError::TooLong { len: 4097, max: 4096 });
+        assert_eq!(Framing::Ascii4.next(b"4097", 4096), too_long);
+    }
+
+    #[test]
+    fn a_length_that_is_none_is_refused_at_its_first_wrong_octet() {
+        assert_eq!(Framing::Ascii4.next(b"0x", 4096), Err(FrameError::BadLength));
+        assert_eq!(Framing::Nac.next(b"\0\x04abcd", 4096), Err(FrameError::BadLength));
+    }
+
+    #[test]
+    fn a_terminal_gets_its_own_address_back() {
+        let Ok(Step::Message { header, message, consumed }) =
+            Framing::Nac.next(b"\0\x07\x60\x00\x12\x00\x34hi", 10)
+        else {
+            unreachable!("the frame is whole")
+        };
+        assert_eq!((message, consumed), (&b"hi"[..], 9));
+        let mut out = [0; 7];
+        Framing::Nac.write_header(header.reply(), 2, &mut out).unwrap();
+        assert_eq!(&out, b"\0\x07\x60\x00\x34\x00\x12");
+    }
+
+    #[test]
+    fn a_header_without_room_is_refused() {
+        let header = Header::default();
+        assert_eq!(Framing::Be2.write_header(header, 65_536, &mut [0; 2]), Err(NoRoom));
+        assert_eq!(Framing::Ascii4.write_header(header, 10_000, &mut [0; 4]), Err(NoRoom));
+        assert_eq!(Framing::Nac.write_header(header, 1, &mut [0; 6]), Err(NoRoom));
+    }
+}

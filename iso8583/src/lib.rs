@@ -32,6 +32,7 @@ mod chip;
 mod digits;
 mod ebcdic;
 
+pub mod amount;
 pub mod bitmap;
 pub mod describe;
 pub mod element;
@@ -43,6 +44,7 @@ pub mod fuzzing;
 pub mod mask;
 pub mod mti;
 pub mod pan;
+pub mod read;
 pub mod response;
 pub mod spec;
 pub mod subfield;
@@ -50,13 +52,13 @@ pub mod table;
 pub mod view;
 pub mod writer;
 
+pub use amount::{AdditionalAmount, Amount, ReplacementAmounts, Sign, SignedAmount};
 pub use bitmap::FieldSet;
 pub use describe::{Description, Show};
 pub use element::{
-    AdditionalAmount, Amount, AuthCode, CountryCode, CurrencyCode, Expiry, Institution, Location,
-    Mcc, MerchantId, MonthDay, OriginalData, PinBlock, PosEntryMode, ProcessingCode,
-    ReplacementAmounts, ResponseCode, Rrn, Sign, SignedAmount, Stan, TerminalId, TimeOfDay, Track2,
-    TransmissionTime,
+    AuthCode, CountryCode, CurrencyCode, Expiry, Institution, Location, Mcc, MerchantId, MonthDay,
+    OriginalData, PinBlock, PosEntryMode, ProcessingCode, ResponseCode, Rrn, Stan, TerminalId,
+    TimeOfDay, Track2, TransmissionTime,
 };
 pub use error::{Damaged, Malformed, ParseError, ParseErrorKind, Track2Error, WriteError};
 pub use field::Field;

@@ -3,7 +3,7 @@
 //!
 //! Three rules hide a character: the field's own mask; a part that is secret (subfields of DE 48,
 //! objects of DE 55); and, wherever it turns up, the card number of the message or a run of 13 to
-//! 19 digits that could be one. Describing and redacting ask the same [`Cover`].
+//! 19 digits that could be one. Describing and redacting ask the same cover.
 
 use core::ops::Range;
 

@@ -39,7 +39,16 @@ impl Pan {
     /// [`PanError`], the first that applies in its order.
     #[inline]
     pub fn parse(ascii: &[u8]) -> Result<Pan, PanError> {
-        if !(13..=19).contains(&ascii.len()) || !digits::all_digits(ascii) {
+        if !digits::all_digits(ascii) {
+            return Err(PanError::BadLength);
+        }
+        Pan::of_digits(ascii)
+    }
+
+    /// The card number of octets that are known to be ASCII digits.
+    #[inline]
+    pub(crate) fn of_digits(ascii: &[u8]) -> Result<Pan, PanError> {
+        if !(13..=19).contains(&ascii.len()) {
             return Err(PanError::BadLength);
         }
         if ascii.first() == Some(&b'0') {
@@ -138,3 +147,38 @@ impl fmt::Display for PanError {
 }
 
 impl core::error::Error for PanError {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::format;
+
+    use super::*;
+
+    #[test]
+    fn each_way_not_to_be_a_card_number_is_told_apart() {
+        assert_eq!(Pan::parse(b"4761730000000012"), Err(PanError::Luhn));
+        assert_eq!(Pan::parse(b"0761730000000011"), Err(PanError::LeadingZero));
+        assert_eq!(Pan::parse(b"476173000000"), Err(PanError::BadLength));
+        assert_eq!(Pan::parse(b"47617300000000110000"), Err(PanError::BadLength));
+        assert_eq!(Pan::parse(b"476173000000001x"), Err(PanError::BadLength));
+        assert_eq!(Pan::from_number(u64::MAX), Err(PanError::BadLength));
+    }
+
+    #[test]
+    fn all_lengths_are_kept_and_masked() {
+        for (text, masked) in [
+            ("4222222222222", "422222***2222"),
+            ("30569309025904", "305693****5904"),
+            ("4761730000000011", "476173******0011"),
+            ("6304000000000000000", "630400*********0000"),
+        ] {
+            let pan = Pan::parse(text.as_bytes()).unwrap();
+            assert_eq!(Pan::from_number(pan.expose()), Ok(pan));
+            assert_eq!(pan.len_digits(), text.len());
+            assert_eq!(format!("{pan:?}"), masked);
+            assert_eq!(format!("{}", pan.masked()), masked);
+        }
+    }
+}

@@ -202,6 +202,8 @@ pub struct FieldDef {
     subfields: Subfields,
     /// Octets of a fixed value; kept so that decoding need not work them out.
     octets: u16,
+    /// Octets of the length prefix, kept likewise; 0 where the length is fixed.
+    prefix_octets: u8,
     check: Check,
 }
 
@@ -231,6 +233,11 @@ impl FieldDef {
             Length::Fixed(length) => octets_of(class, encoding, length as usize) as u16,
             Length::Absent | Length::Variable { .. } => 0,
         };
+        let prefix_octets = match length {
+            // At most as many as a u8 of digits.
+            Length::Variable { prefix, .. } => prefix.octets() as u8,
+            Length::Absent | Length::Fixed(_) => 0,
+        };
         // A prefix that is no text would break the run of digits that decoding checks at once.
         let in_run = match length {
             Length::Variable { prefix, .. } => matches!(prefix.encoding, Encoding::Ascii),
@@ -243,7 +250,7 @@ impl FieldDef {
             _ => Check::Other,
         };
         let (mask, subfields) = (Mask::Clear, Subfields::None);
-        FieldDef { class, encoding, length, pad, mask, subfields, octets, check }
+        FieldDef { class, encoding, length, pad, mask, subfields, octets, prefix_octets, check }
     }
 
     /// The same field with another mask.
@@ -318,10 +325,7 @@ impl FieldDef {
     /// Octets of the length prefix; 0 where the length is fixed.
     #[inline]
     pub(crate) const fn prefix_octets(&self) -> usize {
-        match self.length {
-            Length::Variable { prefix, .. } => prefix.octets(),
-            Length::Absent | Length::Fixed(_) => 0,
-        }
+        self.prefix_octets as usize
     }
 
     /// Octets that `characters` of the value take as written.
@@ -330,6 +334,7 @@ impl FieldDef {
     }
 
     /// Finds the first octet of a value that its class or encoding forbids.
+    #[inline]
     pub(crate) fn fault(&self, value: &[u8], characters: usize) -> Option<(usize, ParseErrorKind)> {
         let not_digits = |at| (at, ParseErrorKind::NotDigits);
         match (self.class, self.encoding) {
@@ -378,8 +383,22 @@ impl FieldDef {
 
     /// First octet with a nibble that is no digit (or separator of a track), or with an idle
     /// nibble that is not idle.
+    #[inline]
     fn bcd_fault(&self, value: &[u8], digits: usize) -> Option<usize> {
         let odd = digits % 2 == 1;
+        let idle = match (odd, self.pad, value) {
+            (false, _, _) => 0,
+            (true, Pad::Left, [first, ..]) => first >> 4,
+            (true, Pad::Right, [.., last]) => last & 0x0f,
+            (true, _, []) => 0,
+        };
+        if idle == 0 && all_packed(value) {
+            return None;
+        }
+        self.first_bcd_fault(value, odd)
+    }
+
+    fn first_bcd_fault(&self, value: &[u8], odd: bool) -> Option<usize> {
         let last = value.len().saturating_sub(1);
         value.iter().enumerate().position(|(at, octet)| {
             let good = |nibble: u8| nibble <= 9 || (nibble == 0xd && self.class == Class::Z);
@@ -475,6 +494,14 @@ impl PartialEq for Spec {
 }
 
 impl Eq for Spec {}
+
+/// Whether all nibbles are decimal digits.
+#[inline]
+fn all_packed(octets: &[u8]) -> bool {
+    // A nibble above nine has its highest bit and one of the two below.
+    let above_nine = |octet: &u8| (octet >> 3) & ((octet >> 2) | (octet >> 1)) & 0x11;
+    octets.iter().fold(0, |wrong, octet| wrong | above_nine(octet)) == 0
+}
 
 /// Whether track 2 or 3 can hold the ASCII character; `D` is how some peers write `=`.
 pub(crate) const fn is_track(character: u8) -> bool {

@@ -1,26 +1,18 @@
 //! A message as a view over the octets that were received: checked once, copied never.
 //!
 //! [`View::parse`] walks the announced fields in one pass and remembers where each stands. What it
-//! accepts is proven in shape: bounds, lengths, digits, no octets left over. The typed reads decode
-//! lazily and judge nothing.
+//! accepts is proven in shape: bounds, lengths, digits, no octets left over. The typed reads are in
+//! [`crate::read`].
 //!
 //! Adjacent ASCII fields of digits, with their digit prefixes, are one run of digits: the walk only
 //! adds up lengths, and each run is checked in one sweep where it ends. Only a failing run is
 //! searched for its culprit.
 
 use crate::bitmap::FieldSet;
-use crate::element::{
-    AdditionalAmounts, Amount, AuthCode, CountryCode, CurrencyCode, Expiry, Institution, Location,
-    Mcc, MerchantId, MonthDay, OriginalData, PinBlock, PosEntryMode, ProcessingCode,
-    ReplacementAmounts, ResponseCode, Rrn, SignedAmount, Stan, TerminalId, TimeOfDay, Track2,
-    TransmissionTime,
-};
-use crate::error::{Damaged, Malformed, ParseError, ParseErrorKind, Track2Error};
+use crate::error::{Damaged, ParseError, ParseErrorKind};
 use crate::field::Field;
 use crate::mti::Mti;
-use crate::pan::{Pan, PanError};
 use crate::spec::{Check, Class, Counts, Encoding, FieldDef, Length, Spec, all_track, hex_value};
-use crate::subfield::Tagged;
 use crate::{digits, ebcdic};
 
 /// The longest message a view takes, in octets: what a two-octet frame length can announce.
@@ -46,7 +38,7 @@ pub struct View<'a> {
 
 /// Start and end in octets from the MTI, packed so that all slots fit eight cache lines.
 #[derive(Clone, Copy)]
-struct Slot(u32);
+pub(crate) struct Slot(u32);
 
 impl Slot {
     const NONE: Slot = Slot(0);
@@ -58,7 +50,7 @@ impl Slot {
     }
 
     #[inline]
-    const fn start(self) -> usize {
+    pub(crate) const fn start(self) -> usize {
         (self.0 >> 16) as usize
     }
 
@@ -148,6 +140,7 @@ impl<'a> View<'a> {
     }
 
     /// The field with its definition.
+    #[inline]
     #[must_use]
     pub fn field(&self, de: u8) -> Option<Field<'a>> {
         let (def, slot) = self.entry(de)?;
@@ -177,203 +170,6 @@ impl<'a> View<'a> {
         self.field(de)?.number()
     }
 
-    /// Primary account number (DE 2).
-    #[must_use]
-    pub fn pan(&self) -> Option<Result<Pan, PanError>> {
-        let field = self.field(2)?;
-        if let Some(ascii) = field.ascii() {
-            return Some(Pan::parse(ascii));
-        }
-        let mut text = [0; 19];
-        Some(field.text(&mut text).map_or(Err(PanError::BadLength), Pan::parse))
-    }
-
-    /// Processing code (DE 3).
-    #[must_use]
-    pub fn processing_code(&self) -> Option<ProcessingCode> {
-        self.number(3).and_then(ProcessingCode::from_digits)
-    }
-
-    /// An amount: DE 4 transaction, 5 settlement, 6 billing, 8 billing fee.
-    #[must_use]
-    pub fn amount(&self, de: u8) -> Option<Amount> {
-        self.number(de).map(Amount::from_minor)
-    }
-
-    /// Transmission date and time (DE 7).
-    #[must_use]
-    pub fn transmission_time(&self) -> Option<TransmissionTime> {
-        self.number(7).and_then(TransmissionTime::from_digits)
-    }
-
-    /// System trace audit number (DE 11).
-    #[must_use]
-    pub fn stan(&self) -> Option<Stan> {
-        self.number(11).and_then(Stan::from_digits)
-    }
-
-    /// Local time (DE 12).
-    #[must_use]
-    pub fn local_time(&self) -> Option<TimeOfDay> {
-        self.number(12).and_then(TimeOfDay::from_digits)
-    }
-
-    /// Local date (DE 13).
-    #[must_use]
-    pub fn local_date(&self) -> Option<MonthDay> {
-        self.number(13).and_then(MonthDay::from_digits)
-    }
-
-    /// Expiry (DE 14).
-    #[must_use]
-    pub fn expiry(&self) -> Option<Expiry> {
-        self.number(14).and_then(Expiry::from_digits)
-    }
-
-    /// Merchant category (DE 18).
-    #[must_use]
-    pub fn mcc(&self) -> Option<Mcc> {
-        self.number(18).and_then(Mcc::from_digits)
-    }
-
-    /// Country of the acquirer (DE 19).
-    #[must_use]
-    pub fn acquirer_country(&self) -> Option<CountryCode> {
-        self.number(19).and_then(CountryCode::from_digits)
-    }
-
-    /// Entry mode (DE 22).
-    #[must_use]
-    pub fn pos_entry_mode(&self) -> Option<PosEntryMode> {
-        self.number(22).map(PosEntryMode::from_digits)
-    }
-
-    /// Point of service condition code (DE 25), two digits.
-    #[must_use]
-    pub fn pos_condition(&self) -> Option<u8> {
-        self.number(25).and_then(|code| u8::try_from(code).ok())
-    }
-
-    /// A fee or net amount with its sign (DE 28 to 31, 97).
-    #[must_use]
-    pub fn fee_amount(&self, de: u8) -> Option<SignedAmount> {
-        let mut text = [0; 17];
-        SignedAmount::parse(self.field(de)?.text(&mut text)?)
-    }
-
-    /// Acquiring institution (DE 32).
-    #[must_use]
-    pub fn acquirer(&self) -> Option<Institution> {
-        self.number(32).and_then(Institution::from_digits)
-    }
-
-    /// Forwarding institution (DE 33).
-    #[must_use]
-    pub fn forwarder(&self) -> Option<Institution> {
-        self.number(33).and_then(Institution::from_digits)
-    }
-
-    /// Track 2 (DE 35).
-    #[must_use]
-    pub fn track2(&self) -> Option<Result<Track2, Track2Error>> {
-        let field = self.field(35)?;
-        if let Some(ascii) = field.ascii() {
-            return Some(Track2::parse(ascii));
-        }
-        let mut text = [0; 37];
-        Some(field.text(&mut text).map_or(Err(Track2Error::NoSeparator), Track2::parse))
-    }
-
-    /// Retrieval reference number (DE 37).
-    #[must_use]
-    pub fn rrn(&self) -> Option<Rrn> {
-        self.array(37).map(Rrn::new)
-    }
-
-    /// Authorization code (DE 38).
-    #[must_use]
-    pub fn auth_code(&self) -> Option<AuthCode> {
-        self.array(38).map(AuthCode::new)
-    }
-
-    /// Response code (DE 39).
-    #[must_use]
-    pub fn response_code(&self) -> Option<ResponseCode> {
-        self.array(39).map(ResponseCode::new)
-    }
-
-    /// Terminal (DE 41).
-    #[must_use]
-    pub fn terminal(&self) -> Option<TerminalId> {
-        self.array(41).map(TerminalId::new)
-    }
-
-    /// Merchant (DE 42).
-    #[must_use]
-    pub fn merchant(&self) -> Option<MerchantId> {
-        self.array(42).map(MerchantId::new)
-    }
-
-    /// Where the merchant is (DE 43).
-    #[must_use]
-    pub fn location(&self) -> Option<Location> {
-        self.array(43).map(Location::new)
-    }
-
-    /// Subfields of DE 48.
-    #[must_use]
-    pub fn private(&self) -> Option<Tagged<'a>> {
-        self.field(48)?.ascii().map(Tagged::new)
-    }
-
-    /// A currency: DE 49 transaction, 50 settlement, 51 billing. `None` if it is absent or not
-    /// three digits.
-    #[must_use]
-    pub fn currency(&self, de: u8) -> Option<CurrencyCode> {
-        self.number(de).and_then(CurrencyCode::from_digits)
-    }
-
-    /// PIN block (DE 52).
-    #[must_use]
-    pub fn pin_block(&self) -> Option<PinBlock> {
-        let mut octets = [0; 8];
-        self.field(52)?.octets(&mut octets)?.as_array().copied().map(PinBlock::new)
-    }
-
-    /// Further amounts (DE 54).
-    #[must_use]
-    pub fn additional_amounts(&self) -> Option<AdditionalAmounts<'a>> {
-        self.field(54).map(AdditionalAmounts::new)
-    }
-
-    /// Data of the chip (DE 55), BER-TLV octets; `scratch` serves a spec that writes them as
-    /// text. `None` if the field is absent, the text no hexadecimal one, or `scratch` too short.
-    #[must_use]
-    pub fn chip_data<'o>(&self, scratch: &'o mut [u8]) -> Option<&'o [u8]>
-    where
-        'a: 'o,
-    {
-        self.field(55)?.octets(scratch)
-    }
-
-    /// Network management code (DE 70): 1 sign-on, 2 sign-off, 301 echo.
-    #[must_use]
-    pub fn network_code(&self) -> Option<u16> {
-        self.number(70).and_then(|code| u16::try_from(code).ok())
-    }
-
-    /// What the message says of its original (DE 90).
-    #[must_use]
-    pub fn original_data(&self) -> Option<OriginalData> {
-        self.array(90).and_then(|text| OriginalData::parse(&text))
-    }
-
-    /// Replacement amounts (DE 95).
-    #[must_use]
-    pub fn replacement_amounts(&self) -> Option<Result<ReplacementAmounts, Malformed>> {
-        self.array(95).map(|text| ReplacementAmounts::parse(&text))
-    }
-
     /// The octets from the start of one field to the end of another that follows it, itself
     /// included.
     pub(crate) fn span(&self, first: u8, last: u8) -> Option<&'a [u8]> {
@@ -382,12 +178,8 @@ impl<'a> View<'a> {
         self.bytes.get(from.start()..to.end())
     }
 
-    fn array<const N: usize>(&self, de: u8) -> Option<[u8; N]> {
-        self.field(de).map(|field| field.array())
-    }
-
     #[inline]
-    fn entry(&self, de: u8) -> Option<(&'a FieldDef, Slot)> {
+    pub(crate) fn entry(&self, de: u8) -> Option<(&'a FieldDef, Slot)> {
         if !self.has(de) {
             return None;
         }
@@ -421,8 +213,8 @@ impl<'a> View<'a> {
                 // At most 128.
                 let de = index as u8 + 1;
                 let value_at = at + def.prefix_octets();
-                let end = match field_end(def, bytes, at) {
-                    Ok(end) => end,
+                let (end, len) = match field_end(def, bytes, at) {
+                    Ok(found) => found,
                     Err(error) => {
                         return Err(self.stop(announced, de, digits_from..at, error.of(de)));
                     }
@@ -433,17 +225,17 @@ impl<'a> View<'a> {
                     check @ (Check::Anything | Check::Other | Check::Track) => {
                         let run = digits_from..at;
                         let value = bytes.get(value_at..end).unwrap_or_default();
-                        let good = match check {
-                            Check::Anything | Check::Digits => true,
-                            Check::Track => all_track(value),
-                            Check::Other => false,
+                        let bad = match check {
+                            Check::Anything | Check::Digits => None,
+                            Check::Track if all_track(value) => None,
+                            Check::Track | Check::Other => def.fault(value, len),
                         };
-                        if !digits::all_digits(bytes.get(run.clone()).unwrap_or_default())
-                            || !good && value_fault(def, bytes, at, value).is_some()
-                        {
-                            let error = value_fault(def, bytes, at, value)
-                                .unwrap_or_else(|| At::one(at, ParseErrorKind::NotDigits));
-                            return Err(self.stop(announced, de, run, error.of(de)));
+                        let run_is_good =
+                            digits::all_digits(bytes.get(run.clone()).unwrap_or_default());
+                        if bad.is_some() || !run_is_good {
+                            let (offset, kind) = bad.unwrap_or((0, ParseErrorKind::NotDigits));
+                            let error = At::one(value_at + offset, kind).of(de);
+                            return Err(self.stop(announced, de, run, error));
                         }
                         digits_from = end;
                     }
@@ -536,15 +328,15 @@ fn truncated(bytes: &[u8], offset: usize, need: usize) -> At {
     At { offset, need, have, kind: ParseErrorKind::Truncated }
 }
 
-/// Where the field that begins at `at` ends.
+/// Where the field that begins at `at` ends, and how many characters its value has.
 #[inline]
-fn field_end(def: &FieldDef, bytes: &[u8], at: usize) -> Result<usize, At> {
-    let (value_at, octets) = match def.length() {
-        Length::Fixed(_) => (at, def.fixed_octets()),
+fn field_end(def: &FieldDef, bytes: &[u8], at: usize) -> Result<(usize, usize), At> {
+    let (value_at, octets, len) = match def.length() {
+        Length::Fixed(len) => (at, def.fixed_octets(), usize::from(len)),
         Length::Variable { max, prefix } => {
-            let value_at = at + prefix.octets();
+            let value_at = at + def.prefix_octets();
             let Some(octets) = bytes.get(at..value_at) else {
-                return Err(truncated(bytes, at, prefix.octets()));
+                return Err(truncated(bytes, at, def.prefix_octets()));
             };
             let claimed = match (prefix.encoding, octets) {
                 (Encoding::Ascii, [tens, ones]) => {
@@ -561,14 +353,14 @@ fn field_end(def: &FieldDef, bytes: &[u8], at: usize) -> Result<usize, At> {
                 let have = usize::from(max);
                 return Err(At { offset: at, need: len, have, kind: ParseErrorKind::OverMax });
             }
-            (value_at, def.octets_of(len))
+            (value_at, def.octets_of(len), len)
         }
         Length::Absent => {
             return Err(At { offset: at, need: 0, have: 0, kind: ParseErrorKind::UnknownField });
         }
     };
     let end = value_at + octets;
-    if end > bytes.len() { Err(truncated(bytes, value_at, octets)) } else { Ok(end) }
+    if end > bytes.len() { Err(truncated(bytes, value_at, octets)) } else { Ok((end, len)) }
 }
 
 /// The first octet of a length prefix that is no digit.
@@ -579,20 +371,6 @@ fn bad_prefix(def: &FieldDef, octets: &[u8], at: usize) -> At {
     };
     let bad = octets.iter().position(|octet| prefix.read(&[*octet]).is_none()).unwrap_or(0);
     At::one(at + bad, ParseErrorKind::BadLength)
-}
-
-/// The first octet of a value that its class forbids. `at` is where the field begins.
-#[inline]
-fn value_fault(def: &FieldDef, bytes: &[u8], at: usize, value: &[u8]) -> Option<At> {
-    let value_at = at + def.prefix_octets();
-    let len = match def.length() {
-        Length::Absent => return None,
-        Length::Fixed(length) => usize::from(length),
-        Length::Variable { prefix, .. } => {
-            characters_of(def, prefix.counts, prefix.read(bytes.get(at..value_at)?)?)
-        }
-    };
-    def.fault(value, len).map(|(offset, kind)| At::one(value_at + offset, kind))
 }
 
 /// Characters that a length prefix's number stands for.

@@ -3,10 +3,10 @@
 //! The bitmap is announced first, so [`Writer::finish`] can tell that nothing promised is missing.
 //! An answer copies what it echoes octet for octet, prefixes included, in runs of adjacent fields.
 
+use crate::amount::SignedAmount;
 use crate::bitmap::FieldSet;
 use crate::digits;
 use crate::ebcdic;
-use crate::element::SignedAmount;
 use crate::error::WriteError;
 use crate::mti::Mti;
 use crate::spec::{
@@ -292,6 +292,10 @@ impl<'b, 'v> Writer<'b, 'v> {
         self.prefix(de, def, len)?;
         let fill = len - text.len();
         match (def.encoding(), def.class()) {
+            // Most values have their field's length: no margins to work out.
+            (Encoding::Ascii | Encoding::Binary | Encoding::Hex, _) if fill == 0 => {
+                self.take(len)?.copy_from_slice(text);
+            }
             (Encoding::Ascii | Encoding::Binary | Encoding::Hex, class) => {
                 let out = self.take(len)?;
                 let (before, after) = margins(class, fill);

@@ -1,0 +1,267 @@
+//! Typed reads of a view: lazy, one for each element that an issuer decides by.
+//!
+//! `None` means that the element is absent. Shape is proven by the time a view exists; whether a
+//! card number passes its check or a date is on the calendar is told or left open here, and judged
+//! elsewhere.
+
+use crate::amount::{AdditionalAmounts, Amount, ReplacementAmounts, SignedAmount};
+use crate::digits;
+use crate::element::{
+    AuthCode, CountryCode, CurrencyCode, Expiry, Institution, Location, Mcc, MerchantId, MonthDay,
+    OriginalData, PinBlock, PosEntryMode, ProcessingCode, ResponseCode, Rrn, Stan, TerminalId,
+    TimeOfDay, Track2, TransmissionTime,
+};
+use crate::error::{Malformed, Track2Error};
+use crate::pan::{Pan, PanError};
+use crate::spec::{Check, Encoding};
+use crate::subfield::Tagged;
+use crate::view::View;
+
+impl<'a> View<'a> {
+    /// Primary account number (DE 2).
+    #[inline]
+    #[must_use]
+    pub fn pan(&self) -> Option<Result<Pan, PanError>> {
+        let (def, _) = self.entry(2)?;
+        if def.check() == Check::Digits {
+            // Decoding has proven the digits.
+            return self.raw(2).map(Pan::of_digits);
+        }
+        let mut text = [0; 19];
+        Some(self.field(2)?.text(&mut text).map_or(Err(PanError::BadLength), Pan::parse))
+    }
+
+    /// Processing code (DE 3).
+    #[inline]
+    #[must_use]
+    pub fn processing_code(&self) -> Option<ProcessingCode> {
+        self.digits::<6>(3).and_then(ProcessingCode::from_digits)
+    }
+
+    /// An amount: DE 4 transaction, 5 settlement, 6 billing, 8 billing fee.
+    #[inline]
+    #[must_use]
+    pub fn amount(&self, de: u8) -> Option<Amount> {
+        self.digits::<12>(de).map(Amount::from_minor)
+    }
+
+    /// Transmission date and time (DE 7).
+    #[inline]
+    #[must_use]
+    pub fn transmission_time(&self) -> Option<TransmissionTime> {
+        self.digits::<10>(7).and_then(TransmissionTime::from_digits)
+    }
+
+    /// System trace audit number (DE 11).
+    #[inline]
+    #[must_use]
+    pub fn stan(&self) -> Option<Stan> {
+        self.digits::<6>(11).and_then(Stan::from_digits)
+    }
+
+    /// Local time (DE 12).
+    #[inline]
+    #[must_use]
+    pub fn local_time(&self) -> Option<TimeOfDay> {
+        self.digits::<6>(12).and_then(TimeOfDay::from_digits)
+    }
+
+    /// Local date (DE 13).
+    #[inline]
+    #[must_use]
+    pub fn local_date(&self) -> Option<MonthDay> {
+        self.digits::<4>(13).and_then(MonthDay::from_digits)
+    }
+
+    /// Expiry (DE 14).
+    #[inline]
+    #[must_use]
+    pub fn expiry(&self) -> Option<Expiry> {
+        self.digits::<4>(14).and_then(Expiry::from_digits)
+    }
+
+    /// Merchant category (DE 18).
+    #[inline]
+    #[must_use]
+    pub fn mcc(&self) -> Option<Mcc> {
+        self.digits::<4>(18).and_then(Mcc::from_digits)
+    }
+
+    /// Country of the acquirer (DE 19).
+    #[inline]
+    #[must_use]
+    pub fn acquirer_country(&self) -> Option<CountryCode> {
+        self.digits::<3>(19).and_then(CountryCode::from_digits)
+    }
+
+    /// Entry mode (DE 22).
+    #[inline]
+    #[must_use]
+    pub fn pos_entry_mode(&self) -> Option<PosEntryMode> {
+        self.digits::<3>(22).map(PosEntryMode::from_digits)
+    }
+
+    /// Point of service condition code (DE 25), two digits.
+    #[inline]
+    #[must_use]
+    pub fn pos_condition(&self) -> Option<u8> {
+        self.digits::<2>(25).and_then(|code| u8::try_from(code).ok())
+    }
+
+    /// A fee or net amount with its sign (DE 28 to 31, 97).
+    #[inline]
+    #[must_use]
+    pub fn fee_amount(&self, de: u8) -> Option<SignedAmount> {
+        let mut text = [0; 17];
+        SignedAmount::parse(self.field(de)?.text(&mut text)?)
+    }
+
+    /// Acquiring institution (DE 32).
+    #[inline]
+    #[must_use]
+    pub fn acquirer(&self) -> Option<Institution> {
+        self.number(32).and_then(Institution::from_digits)
+    }
+
+    /// Forwarding institution (DE 33).
+    #[inline]
+    #[must_use]
+    pub fn forwarder(&self) -> Option<Institution> {
+        self.number(33).and_then(Institution::from_digits)
+    }
+
+    /// Track 2 (DE 35).
+    #[inline]
+    #[must_use]
+    pub fn track2(&self) -> Option<Result<Track2, Track2Error>> {
+        let field = self.field(35)?;
+        if let Some(ascii) = field.ascii() {
+            return Some(Track2::parse(ascii));
+        }
+        let mut text = [0; 37];
+        Some(field.text(&mut text).map_or(Err(Track2Error::NoSeparator), Track2::parse))
+    }
+
+    /// Retrieval reference number (DE 37).
+    #[inline]
+    #[must_use]
+    pub fn rrn(&self) -> Option<Rrn> {
+        self.array(37).map(Rrn::new)
+    }
+
+    /// Authorization code (DE 38).
+    #[inline]
+    #[must_use]
+    pub fn auth_code(&self) -> Option<AuthCode> {
+        self.array(38).map(AuthCode::new)
+    }
+
+    /// Response code (DE 39).
+    #[inline]
+    #[must_use]
+    pub fn response_code(&self) -> Option<ResponseCode> {
+        self.array(39).map(ResponseCode::new)
+    }
+
+    /// Terminal (DE 41).
+    #[inline]
+    #[must_use]
+    pub fn terminal(&self) -> Option<TerminalId> {
+        self.array(41).map(TerminalId::new)
+    }
+
+    /// Merchant (DE 42).
+    #[inline]
+    #[must_use]
+    pub fn merchant(&self) -> Option<MerchantId> {
+        self.array(42).map(MerchantId::new)
+    }
+
+    /// Where the merchant is (DE 43).
+    #[inline]
+    #[must_use]
+    pub fn location(&self) -> Option<Location> {
+        self.array(43).map(Location::new)
+    }
+
+    /// Subfields of DE 48.
+    #[inline]
+    #[must_use]
+    pub fn private(&self) -> Option<Tagged<'a>> {
+        self.field(48)?.ascii().map(Tagged::new)
+    }
+
+    /// A currency: DE 49 transaction, 50 settlement, 51 billing. `None` if it is absent or not
+    /// three digits.
+    #[inline]
+    #[must_use]
+    pub fn currency(&self, de: u8) -> Option<CurrencyCode> {
+        self.digits::<3>(de).and_then(CurrencyCode::from_digits)
+    }
+
+    /// PIN block (DE 52).
+    #[inline]
+    #[must_use]
+    pub fn pin_block(&self) -> Option<PinBlock> {
+        let mut octets = [0; 8];
+        self.field(52)?.octets(&mut octets)?.as_array().copied().map(PinBlock::new)
+    }
+
+    /// Further amounts (DE 54).
+    #[inline]
+    #[must_use]
+    pub fn additional_amounts(&self) -> Option<AdditionalAmounts<'a>> {
+        self.field(54).map(AdditionalAmounts::new)
+    }
+
+    /// Data of the chip (DE 55), BER-TLV octets; `scratch` serves a spec that writes them as
+    /// text. `None` if the field is absent, the text no hexadecimal one, or `scratch` too short.
+    #[inline]
+    #[must_use]
+    pub fn chip_data<'o>(&self, scratch: &'o mut [u8]) -> Option<&'o [u8]>
+    where
+        'a: 'o,
+    {
+        self.field(55)?.octets(scratch)
+    }
+
+    /// Network management code (DE 70): 1 sign-on, 2 sign-off, 301 echo.
+    #[inline]
+    #[must_use]
+    pub fn network_code(&self) -> Option<u16> {
+        self.digits::<3>(70).and_then(|code| u16::try_from(code).ok())
+    }
+
+    /// What the message says of its original (DE 90).
+    #[inline]
+    #[must_use]
+    pub fn original_data(&self) -> Option<OriginalData> {
+        self.array(90).and_then(|text| OriginalData::parse(&text))
+    }
+
+    /// Replacement amounts (DE 95).
+    #[inline]
+    #[must_use]
+    pub fn replacement_amounts(&self) -> Option<Result<ReplacementAmounts, Malformed>> {
+        self.array(95).map(|text| ReplacementAmounts::parse(&text))
+    }
+
+    /// As [`View::number`], for a field that commonly has `N` ASCII digits: then every length in
+    /// the conversion is known when it is compiled.
+    #[inline]
+    fn digits<const N: usize>(&self, de: u8) -> Option<u64> {
+        if let (Some(value), Some((def, _))) = (self.raw(de), self.entry(de))
+            && def.encoding() == Encoding::Ascii
+            && let Some(octets) = value.as_array::<N>()
+            && (def.check() == Check::Digits || digits::all_digits(octets))
+        {
+            return digits::number(octets);
+        }
+        self.number(de)
+    }
+
+    #[inline]
+    fn array<const N: usize>(&self, de: u8) -> Option<[u8; N]> {
+        self.field(de).map(|field| field.array())
+    }
+}
