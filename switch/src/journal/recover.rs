@@ -95,6 +95,7 @@ pub(super) fn open(
         });
     }
     let active = disk.open(&name).map_err(at(&name))?;
+    write_tail_again(disk, &walk, &*active).map_err(at(&name))?;
     repair(&mut walk, &*active, &recovered, &torn, length).map_err(at(&name))?;
     settle_folders(disk, later)?;
     recovered.epoch = walk.chain.epoch;
@@ -122,8 +123,8 @@ fn create(disk: &dyn Disk, config: &JournalConfig) -> Result<(), OpenError> {
         file.write_at(0, &seal)?;
         file.sync_data()?;
         disk.sync_dir(UNBORN_FOLDER)?;
-        disk.rename(UNBORN_FOLDER, segment::FOLDER)?;
-        disk.sync_dir("")
+        // The end of recovery syncs the folder above.
+        disk.rename(UNBORN_FOLDER, segment::FOLDER)
     };
     make().map_err(at(&name))
 }
@@ -156,11 +157,17 @@ struct Walk<'a, 'b> {
     chain: Chain,
     recent: Recent,
     replay: &'a mut Replay<'b>,
-    /// The last batches of the segment, with their places: the ones that may not be on disk
-    /// although they can be read.
-    tail: Vec<(u64, Vec<u8>)>,
+    /// The last batches: the ones that may not be on disk although they can be read.
+    tail: Vec<Read>,
     /// Where a seal had to be made anew.
     rebuilt: Option<u64>,
+}
+
+/// A batch and its place.
+struct Read {
+    segment: u32,
+    offset: u64,
+    octets: Vec<u8>,
 }
 
 enum End {
@@ -172,7 +179,6 @@ enum End {
 
 impl Walk<'_, '_> {
     fn read_segment(&mut self, name: &str, octets: &[u8]) -> Result<End, OpenError> {
-        self.tail.clear();
         let segment = self.chain.segment;
         if self.chain.offset == 0 {
             // Each segment tells its own length; the first batch is the first to say it.
@@ -248,7 +254,8 @@ impl Walk<'_, '_> {
         if self.tail.len() == TAIL_BATCHES {
             self.tail.remove(0);
         }
-        self.tail.push((self.chain.offset, octets.to_vec()));
+        let Chain { segment, offset, .. } = self.chain;
+        self.tail.push(Read { segment, offset, octets: octets.to_vec() });
     }
 
     /// How long the last segment was made. Its batches say it; while it has none, its length if
@@ -353,6 +360,22 @@ struct Length {
     due: u64,
 }
 
+/// Writes the last batches again. After a failed sync they can be read from the cache and not be
+/// on disk, and another sync would say nothing of it.
+fn write_tail_again(disk: &dyn Disk, walk: &Walk<'_, '_>, active: &dyn DiskFile) -> io::Result<()> {
+    for read in &walk.tail {
+        if read.segment == walk.chain.segment {
+            active.write_at(read.offset, &read.octets)?;
+        } else {
+            // The closing batch, and a seal before it, of a segment that nothing follows yet.
+            let closed = disk.open(&segment::name(read.segment))?;
+            closed.write_at(read.offset, &read.octets)?;
+            closed.sync_data()?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes the end of the chain durable and everything behind it zero, before anything is answered
 /// on the strength of it.
 fn repair(
@@ -362,11 +385,6 @@ fn repair(
     torn: &Torn,
     length: Length,
 ) -> io::Result<()> {
-    // After a failed sync a batch can be read from the cache and not be on disk, and another
-    // sync would say nothing of it: it is written again.
-    for (offset, octets) in &walk.tail {
-        active.write_at(*offset, octets)?;
-    }
     if length.found < length.due {
         write_zeros(active, length.found, length.due)?;
     }

@@ -156,8 +156,8 @@ impl Pool {
         if make_zeroed(&*self.disk, MAKING_NAME, octets, pause)? == Made::Abandoned {
             return Ok(());
         }
+        // Whoever makes a segment of it syncs the folders.
         self.disk.rename(MAKING_NAME, READY_NAME)?;
-        self.disk.sync_dir(POOL_FOLDER)?;
         *self.state.lock() = State::Ready { octets };
         Ok(())
     }
