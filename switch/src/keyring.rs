@@ -36,7 +36,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::disk::{self, Disk};
-use crate::journal::{JournalId, KEYS_NAME, UNBORN_FOLDER};
+use crate::journal::{JOURNAL_FOLDER, JournalId, KEYS_NAME, UNBORN_FOLDER};
 
 /// The key that wraps all others. It comes from outside and is never stored.
 pub struct StartKey {
@@ -77,6 +77,9 @@ pub enum KeyringError {
     /// The disk refused.
     #[error("meta: {0}")]
     Io(#[from] io::Error),
+    /// There is a journal and no keys for it.
+    #[error("meta is gone, but there is a journal: put meta back from a copy")]
+    Missing,
     /// Written by a newer program.
     #[error("meta has version {version}; this program reads up to version 1")]
     Newer {
@@ -137,7 +140,8 @@ impl Keyring {
     /// Reads the keys of a directory, or draws and keeps new ones where there are none.
     ///
     /// # Errors
-    /// [`KeyringError::WrongStartKey`] before anything is written.
+    /// [`KeyringError::WrongStartKey`] before anything is written; [`KeyringError::Missing`] when
+    /// there is a journal already, which new keys could not go with.
     pub fn open_or_create(
         disk: &dyn Disk,
         start_key: &StartKey,
@@ -146,6 +150,9 @@ impl Keyring {
         if disk.exists(KEYS_NAME)? {
             let octets = disk::read_all(&*disk.open(KEYS_NAME)?, META_OCTETS_READ)?;
             return Keyring::read(&octets, start_key);
+        }
+        if disk.exists(JOURNAL_FOLDER)? {
+            return Err(KeyringError::Missing);
         }
         let drawn = Drawn::new(entropy);
         // The journal will be born in this folder; keys without it or the journal itself would
@@ -468,6 +475,17 @@ mod tests {
         let calls = disk.calls();
         let refused = Keyring::open_or_create(&disk, &StartKey::development(), &mut never);
         assert!(matches!(refused, Err(KeyringError::WrongStartKey)));
+        assert_eq!(disk.calls(), calls);
+    }
+
+    #[test]
+    fn keys_are_not_drawn_anew_for_a_journal_that_is_there() {
+        let disk = SimDisk::new(1);
+        disk.set_contents("journal/00000001.seg", &[1]);
+        disk.create_dir(JOURNAL_FOLDER).unwrap();
+        let calls = disk.calls();
+        let refused = Keyring::open_or_create(&disk, &StartKey::development(), &mut never);
+        assert!(matches!(refused, Err(KeyringError::Missing)));
         assert_eq!(disk.calls(), calls);
     }
 

@@ -11,7 +11,7 @@
 use std::io;
 
 use crate::disk::Disk;
-use crate::sync::{self, Arc, AtomicBool, Mutex, OnceLock, Ordering, Thread};
+use crate::sync::{self, Arc, AtomicBool, AtomicU32, Mutex, OnceLock, Ordering, Thread};
 
 /// The file of a segment, counted from 1.
 pub(super) fn name(segment: u32) -> String {
@@ -38,8 +38,8 @@ pub(super) struct Pool {
     /// Who zeroes: a thread of its own, or whoever asks.
     background: bool,
     state: Mutex<State>,
-    /// The journal waits: zero without pauses.
-    urgent: AtomicBool,
+    /// Files still to be zeroed without pauses, since the journal had to wait for one.
+    urgent: AtomicU32,
     stopping: AtomicBool,
     thread: OnceLock<Thread>,
 }
@@ -75,7 +75,7 @@ impl Pool {
             octets_max,
             background,
             state: Mutex::new(state),
-            urgent: AtomicBool::new(false),
+            urgent: AtomicU32::new(0),
             stopping: AtomicBool::new(false),
             thread: OnceLock::new(),
         })
@@ -92,7 +92,7 @@ impl Pool {
         match state {
             State::Ready { .. } => Ok(Some(READY_NAME)),
             State::Wanted { .. } if self.background => {
-                self.urgent.store(true, Ordering::Release);
+                self.urgent.store(URGENT_FILES, Ordering::Release);
                 Ok(None)
             }
             State::Wanted { octets } => {
@@ -105,7 +105,9 @@ impl Pool {
     /// The ready file has become a segment: wants the one for `segment` next.
     pub(super) fn taken(&self, segment: u32) {
         *self.state.lock() = State::Wanted { octets: octets(segment, self.octets_max) };
-        self.urgent.store(false, Ordering::Release);
+        // Only the journal's writer changes it.
+        let urgent = self.urgent.load(Ordering::Acquire);
+        self.urgent.store(urgent.saturating_sub(1), Ordering::Release);
         if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
@@ -148,7 +150,7 @@ impl Pool {
             }
         }
         let pause = || {
-            if self.background && !self.urgent.load(Ordering::Acquire) {
+            if self.background && self.urgent.load(Ordering::Acquire) == 0 {
                 sync::park(PAUSE_US);
             }
             self.stopping.load(Ordering::Acquire)
@@ -203,7 +205,7 @@ fn make_zeroed(
 }
 
 /// Holds segments and nothing else.
-pub(super) const FOLDER: &str = "journal";
+pub(crate) const FOLDER: &str = "journal";
 const SUFFIX: &str = ".seg";
 /// Length of the first segment, in octets: 8,000 entries.
 const FIRST_OCTETS: u64 = 1 << 20;
@@ -214,7 +216,9 @@ const READY_NAME: &str = "spare/zeroed";
 /// Octets zeroed between two syncs.
 const PIECE_OCTETS: u64 = 1 << 20;
 /// Pause between two pieces while the journal does not wait.
-const PAUSE_US: u64 = 2_000;
+const PAUSE_US: u64 = 5_000;
+/// Files zeroed without pauses after the journal had to wait for one.
+const URGENT_FILES: u32 = 4;
 /// Pause after a failure.
 const RETRY_US: u64 = 1_000_000;
 

@@ -789,9 +789,10 @@ proptest::proptest! {
                         least = least.max(journal.durable().0);
                         most = most.max(journal.appended().0);
                     }
-                    match step {
-                        Step::Restart => disk.restart(),
-                        _ => disk.power_cut(),
+                    if matches!(step, Step::Restart) {
+                        disk.restart();
+                    } else {
+                        disk.power_cut();
                     }
                     let (opened, _, replayed) = open(&disk).unwrap();
                     let found = replayed.len() as u64;
