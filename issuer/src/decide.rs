@@ -177,9 +177,9 @@ pub fn decide(
     let decided = match request.ask {
         Ask::Reversal(ask) => reversal::decide(request, &ask, card, signals),
         Ask::FeeEnquiry => standing(request, card, policy).and_then(|()| quote_fee(request)),
-        Ask::Refund { original } => {
-            standing(request, card, policy).and_then(|()| refund(request, original, card))
-        }
+        Ask::Refund { original } => not_reversed(request, card)
+            .and_then(|()| standing(request, card, policy))
+            .and_then(|()| refund(request, original, card)),
         Ask::AccountCheck | Ask::BalanceInquiry | Ask::Purchase | Ask::Withdrawal => {
             authorize(request, proofs, card, signals, now, policy)
         }
@@ -244,6 +244,14 @@ pub fn entry(card: &Card, now: Now, fact: Fact) -> Entry {
     }
 }
 
+/// A request whose reversal came before it is late, whatever it asks.
+fn not_reversed(request: &Request, card: &Card) -> Result<(), Decline> {
+    if card.remembers_reversal_of(&request.key) {
+        return Err(Reason::AlreadyReversed.into());
+    }
+    Ok(())
+}
+
 /// Number, range and state of the card: rows that hold for everything but reversals.
 fn standing(request: &Request, card: &Card, policy: &Policy) -> Result<(), Decline> {
     let Ok(pan) = request.pan else {
@@ -271,9 +279,7 @@ fn authorize(
     now: Now,
     policy: &Policy,
 ) -> Result<Decision, Decline> {
-    if card.remembers_reversal_of(&request.key) {
-        return Err(Reason::AlreadyReversed.into());
-    }
+    not_reversed(request, card)?;
     standing(request, card, policy)?;
     expiry(request, card, now)?;
     if card.controls().status == CardStatus::Locked {
@@ -371,17 +377,17 @@ fn pin(
     card: &Card,
     policy: &Policy,
 ) -> Result<PinStep, Decline> {
-    if request.pin_block.is_none() {
-        let is_required = request.ask == Ask::Withdrawal
-            && policy.cashpoint_requires == CashpointRequires::ChipAndPin;
-        return if is_required {
-            Err(Reason::PinMissing.into())
-        } else {
-            Ok(PinStep::Judged(None))
-        };
+    let is_missing = request.pin_block.is_none();
+    let is_required = request.ask == Ask::Withdrawal
+        && policy.cashpoint_requires == CashpointRequires::ChipAndPin;
+    if is_missing && !is_required {
+        return Ok(PinStep::Judged(None));
     }
     if card.pin_tries_left() == 0 {
         return Err(Reason::PinTriesExceeded.into());
+    }
+    if is_missing {
+        return Err(Reason::PinMissing.into());
     }
     match proofs.pin {
         None => Ok(PinStep::Need),

@@ -287,10 +287,18 @@ impl Engine {
     /// An unknown number takes the steps of a known one, and leaves no entry: it has no card.
     fn decide_unknown(&self, request: &Request, now: Now) -> Given {
         let card = Card::unknown();
-        let decision =
-            decide(request, &Proofs::default(), &card, &Signals::default(), now, &self.policy);
-        let place = Some(request.place);
-        Given { answer: Answer::of_decision(&decision), ticket: Ticket::Now, place }
+        let held = self.shard.answers().hold(&request.key);
+        let answer = match held.map(|held| self.answered_before(request, &card, &held)) {
+            // For whatever card this key was answered, it was not for this number.
+            Some(Before::Other | Before::Same(_)) => Reason::KeyReused.into(),
+            Some(Before::Forgotten) => Reason::TryLater.into(),
+            Some(Before::Never) | None => {
+                let (proofs, signals) = (Proofs::default(), Signals::default());
+                let decision = decide(request, &proofs, &card, &signals, now, &self.policy);
+                Answer::of_decision(&decision)
+            }
+        };
+        Given { answer, ticket: Ticket::Now, place: Some(request.place) }
     }
 
     fn decide_known(&self, cell: &Cell, request: &Request, now: Now, tally: &mut Tally) -> Given {
