@@ -15,7 +15,7 @@ mod idempotency;
 mod issue;
 mod json;
 mod operations;
-pub mod token;
+pub(crate) mod token;
 
 use std::future::Future;
 use std::pin::pin;
@@ -42,6 +42,7 @@ use crate::sync::{Arc, AtomicU64, Ordering};
 use error::ApiError;
 use idempotency::Idempotency;
 use token::Token;
+pub use token::TokenPlace;
 
 /// What the API is made of.
 pub(crate) struct ApiParts {

@@ -21,8 +21,8 @@ use crate::control::Control;
 use crate::disk::{FileDisk, TakeError};
 use crate::engine::{Engine, Link};
 use crate::entropy;
-use crate::http::token::{self, Token, TokenPlace};
-use crate::http::{self, Api, ApiParts};
+use crate::http::token::{self, Token};
+use crate::http::{self, Api, ApiParts, TokenPlace};
 use crate::journal::{Journal, JournalFailure, OpenError, Recovered};
 use crate::keyring::{Keyring, KeyringError, StartKey};
 use crate::lane::{self, LaneLimits, LaneParts};
@@ -30,8 +30,8 @@ use crate::listener::{self, Acceptor, Door, Seats};
 use crate::metrics::Metrics;
 use crate::session::Bounds;
 use crate::shard::{ReplayError, Shard};
-use crate::shutdown::{self, Stop};
-use crate::sync::{Arc, JoinHandle, ThreadBuilder};
+use crate::shutdown::{self, Stop, StopCause};
+use crate::sync::{Arc, JoinHandle, ThreadBuilder, park};
 
 /// What a start needs besides the settings.
 pub struct Options {
@@ -39,12 +39,24 @@ pub struct Options {
     pub start_key: StartKey,
     /// The clock that everything asks.
     pub clock: Clock,
+    /// Whether the process's signals are the switch's.
+    pub signals: Signals,
+}
+
+/// What becomes of SIGTERM and Ctrl-C.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Signals {
+    /// They end the process as ever: the switch is a guest in it.
+    Leave,
+    /// They are a cause to stop that [`Running::wait`] tells.
+    Watch,
 }
 
 /// A switch that has all it needs and serves nobody yet.
 pub struct Server {
     config: Config,
     clock: Clock,
+    signals: Signals,
     engine: Arc<Engine>,
     control: Control,
     policy: Arc<Policy>,
@@ -115,15 +127,6 @@ pub enum StartError {
     },
 }
 
-/// Why a running switch should stop.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum StopCause {
-    /// The journal failed: nothing more is acknowledged.
-    JournalFailed(JournalFailure),
-    /// The system asked for it.
-    Signal(&'static str),
-}
-
 /// A switch at work.
 pub struct Running {
     /// Where terminals connect, in the order of the settings.
@@ -178,10 +181,10 @@ impl Server {
         let policy = Arc::new(config.policy());
         let engine = Arc::new(Engine::new(shard.clone(), config.policy()));
         let control = Control::new(shard, policy.clone());
-        let clock = options.clock;
         Ok(Server {
             config,
-            clock,
+            clock: options.clock,
+            signals: options.signals,
             engine,
             control,
             policy,
@@ -211,6 +214,21 @@ impl Server {
     #[must_use]
     pub fn recovered(&self) -> Option<&Recovered> {
         self.recovered.as_ref()
+    }
+
+    /// Waits until all that was appended is durable.
+    ///
+    /// # Errors
+    /// The journal's failure, if it has failed.
+    pub fn settle(&self) -> Result<(), JournalFailure> {
+        let wanted = self.journal.appended();
+        while self.journal.durable() < wanted {
+            if let Some(failure) = self.journal.failure() {
+                return Err(failure);
+            }
+            park(SETTLE_LOOK_US);
+        }
+        Ok(())
     }
 
     /// Opens the doors.
@@ -304,9 +322,10 @@ impl Server {
             settings: config.http.clone(),
             stop: stopped.clone(),
         });
+        let watcher = (self.signals == Signals::Watch).then_some(tell);
         let serving = Edge { acceptors, http: self.http, api, control: control.clone() };
         let edge = spawn("cekr-edge".to_owned(), move || {
-            edge.block_on(serving.run(stopped, tell));
+            edge.block_on(serving.run(stopped, watcher));
             edge.shutdown_timeout(EDGE_GRACE);
         })?;
         Ok(Running {
@@ -427,15 +446,21 @@ struct Edge {
 }
 
 impl Edge {
-    async fn run(self, stopped: watch::Receiver<Stop>, tell: mpsc::UnboundedSender<StopCause>) {
-        tokio::spawn(async move {
-            match shutdown::requested().await {
-                Ok(signal) => {
-                    let _ = tell.send(StopCause::Signal(signal));
+    async fn run(
+        self,
+        stopped: watch::Receiver<Stop>,
+        watcher: Option<mpsc::UnboundedSender<StopCause>>,
+    ) {
+        if let Some(tell) = watcher {
+            tokio::spawn(async move {
+                match shutdown::requested().await {
+                    Ok(signal) => {
+                        let _ = tell.send(StopCause::Signal(signal));
+                    }
+                    Err(error) => tracing::warn!(%error, "signals cannot be watched"),
                 }
-                Err(error) => tracing::warn!(%error, "signals cannot be watched"),
-            }
-        });
+            });
+        }
         for acceptor in self.acceptors {
             tokio::spawn(acceptor.run(stopped.clone()));
         }
@@ -555,5 +580,7 @@ const LANES_UNASKED_MAX: usize = 16;
 const SWEEP_MS: u64 = 500;
 /// How long the control API's last answers may take to leave.
 const EDGE_GRACE: Duration = Duration::from_millis(500);
+/// How often a start looks whether its cards are durable.
+const SETTLE_LOOK_US: u64 = 500;
 /// How often the books are brought up to date.
 const FOLLOWER_TICK: Duration = Duration::from_millis(500);

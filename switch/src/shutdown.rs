@@ -5,6 +5,8 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::journal::JournalFailure;
+
 /// What the parts of a switch are told to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Stop {
@@ -12,6 +14,15 @@ pub enum Stop {
     Drain,
     /// Serve.
     Serve,
+}
+
+/// Why a running switch should stop.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum StopCause {
+    /// The journal failed: nothing more is acknowledged.
+    JournalFailed(JournalFailure),
+    /// The system asked for it, by the signal of this name.
+    Signal(&'static str),
 }
 
 /// Waits for the system's wish to stop: SIGTERM, or Ctrl-C on a terminal.

@@ -50,13 +50,8 @@ pub(crate) fn find(given: &str, place: &TokenPlace) -> io::Result<String> {
     let path = match place {
         TokenPlace::Given => return Ok(given.to_owned()),
         TokenPlace::File(path) => path,
-        TokenPlace::TemporaryFile(path) => {
-            // The name carries the process id: what lies there is left from another process.
-            match std::fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Err(_) | Ok(()) => path,
-            }
-        }
+        // The name carries the process id: what lies there is left from another process.
+        TokenPlace::TemporaryFile(path) => return draw(path),
     };
     match std::fs::read_to_string(path) {
         Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
@@ -74,8 +69,12 @@ fn draw(path: &Path) -> io::Result<String> {
     for octet in octets {
         let _ = write!(text, "{octet:02x}");
     }
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) | Ok(()) => {}
+    }
+    // Only a file that is made now has this mode and follows nobody's link.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     writeln!(file, "{text}")?;
     Ok(text)
 }

@@ -1,0 +1,296 @@
+//! `cekr serve`: the switch in the foreground, until SIGTERM or Ctrl-C.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use cekr_iso8583::Expiry;
+use cekr_issuer::entry::Name;
+use cekr_issuer::{Amount, Controls};
+use cekr_switch::clock::Clock;
+use cekr_switch::config::{Address, CashpointRequires, Config, Durability, EcommerceRequires};
+use cekr_switch::http::TokenPlace;
+use cekr_switch::keyring::StartKey;
+use cekr_switch::server::{Options, Running, Server, Signals};
+use cekr_switch::shard::{IssueError, NewCard};
+use cekr_switch::shutdown::StopCause;
+use clap::ValueEnum;
+use serde_json::json;
+
+use crate::cards::{self, CardLimits, CardRecord};
+
+/// Runs the switch: answers terminals over TCP and serves the control API
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  cekr serve                                        data in ./cekr-data, cards of the built-in set
+  cekr serve --durability none --listen 127.0.0.1:0 --http 127.0.0.1:0
+  cekr serve --config switch.toml --cards cards.toml
+
+When it is ready, one JSON line on stdout names the addresses. SIGTERM or Ctrl-C stops it after
+every request that was received has been answered. `cekr config` prints every setting;
+CEKR_START_KEY (64 hexadecimal digits) opens the data directory.")]
+pub struct ServeArgs {
+    /// Settings file; `cekr config` prints one with every default
+    #[arg(long, value_name = "FILE", env = "CEKR_CONFIG")]
+    config: Option<PathBuf>,
+    /// Directory of journal and keys [default: ./cekr-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    /// Issue the cards of this file into an empty directory
+    #[arg(long, value_name = "FILE", env = "CEKR_CARDS")]
+    cards: Option<PathBuf>,
+    /// Issue those cards of the file whose number is not known yet, into a directory in use
+    #[arg(long, requires = "cards")]
+    cards_merge: bool,
+    /// Address of the first listener; port 0 takes a free one [default: 127.0.0.1:8583]
+    #[arg(long, value_name = "ADDR", value_parser = Address::parse)]
+    listen: Option<Address>,
+    /// Address of the control API; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", value_parser = Address::parse)]
+    http: Option<Address>,
+    /// sync: an answer waits for the disk; none: everything stays in memory [default: sync]
+    #[arg(long, value_enum)]
+    durability: Option<DurabilityName>,
+    /// Spin instead of sleeping: half the round trip, for a whole core
+    #[arg(long)]
+    busy_poll: bool,
+    /// Allow calls that simulate transactions
+    #[arg(long)]
+    sandbox: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum DurabilityName {
+    None,
+    Sync,
+}
+
+/// Runs the command.
+pub fn run(args: &ServeArgs) -> ExitCode {
+    crate::logs::start("info");
+    let (config, merge) = match settings(args) {
+        Ok(config) => (config, if args.cards_merge { Merge::Unknown } else { Merge::Nothing }),
+        Err(message) => return refused(&message),
+    };
+    warn_of(&config, args.sandbox);
+    let mut running = match start(config.clone(), args.cards.as_deref(), merge, Signals::Watch) {
+        Ok(running) => running,
+        Err(message) => return refused(&message),
+    };
+    tell_token(&running);
+    if tell_ready(&running, &config).is_err() {
+        tracing::warn!("nobody reads standard output");
+    }
+    let cause = running.wait();
+    match &cause {
+        Some(StopCause::Signal(signal)) => tracing::info!(signal, "stopping"),
+        Some(StopCause::JournalFailed(failure)) => tracing::error!(%failure, "stopping"),
+        None => tracing::error!("the switch has ended by itself"),
+    }
+    match (running.shutdown(), cause) {
+        (Ok(()), Some(StopCause::Signal(_))) => {
+            tracing::info!("stopped; every request that was received has been answered");
+            ExitCode::SUCCESS
+        }
+        (Err(failure), _) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+        (Ok(()), Some(StopCause::JournalFailed(_)) | None) => ExitCode::FAILURE,
+    }
+}
+
+/// What becomes of a card file when there are cards already.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Merge {
+    /// It is refused.
+    Nothing,
+    /// Cards of unknown numbers are added.
+    Unknown,
+}
+
+/// Starts a switch with these settings. An empty one gets the cards of `file`, or the built-in
+/// set when there is no file.
+///
+/// # Errors
+/// Why the start is refused, and what to do.
+pub fn start(
+    config: Config,
+    file: Option<&std::path::Path>,
+    merge: Merge,
+    signals: Signals,
+) -> Result<Running, String> {
+    let options = Options {
+        start_key: start_key()?,
+        clock: Clock::system().map_err(|error| error.to_string())?,
+        signals,
+    };
+    // Read first: a fault of the file must not leave an opened, empty directory behind.
+    let records = cards::read_or_built_in(file).map_err(|error| error.to_string())?;
+    let policy = config.policy();
+    let foreign = records.iter().find(|record| !policy.is_ours(record.pan));
+    let server = Server::bind(config, options).map_err(|error| error.to_string())?;
+    let is_empty = server.control().shard().cards().is_empty();
+    match (file, merge) {
+        (None, _) if !is_empty => {}
+        (Some(file), Merge::Nothing) if !is_empty => {
+            return Err(format!(
+                "{} is for an empty directory, and this one has cards\nhelp: `--cards-merge` adds \
+                 the cards whose numbers are not known yet",
+                file.display()
+            ));
+        }
+        _ => {
+            if let Some(record) = foreign {
+                return Err(format!(
+                    "card {}: its number begins with none of policy.bins\nhelp: [policy] bins, or \
+                     CEKR_POLICY_BINS, names the first digits of your cards",
+                    record.name
+                ));
+            }
+            issue(&server, &records)?;
+        }
+    }
+    server.start().map_err(|error| error.to_string())
+}
+
+/// Issues the cards whose numbers are not known yet, and waits until they are durable.
+fn issue(server: &Server, records: &[CardRecord]) -> Result<(), String> {
+    let shard = server.control().shard();
+    for record in records {
+        if shard.cards().find(record.pan).is_some() {
+            continue;
+        }
+        loop {
+            let Some(card) = new_card(record) else {
+                return Err(format!("card {}: its name or expiry cannot be kept", record.name));
+            };
+            match shard.issue(card, server.clock().now()) {
+                Ok(_) => break,
+                // Thousands of cards outrun the disk: let it catch up.
+                Err(IssueError::Busy) => server.settle().map_err(|error| error.to_string())?,
+                Err(error) => return Err(format!("card {}: {error}", record.name)),
+            }
+        }
+    }
+    server.settle().map_err(|error| error.to_string())
+}
+
+fn new_card(record: &CardRecord) -> Option<NewCard> {
+    Some(NewCard {
+        pan: record.pan,
+        name: Name::new(&record.name)?,
+        mok_id: record.mok_id,
+        controls: Controls {
+            status: record.status,
+            ticks: record.channels,
+            expiry: Expiry::new(record.expiry)?,
+            version: 1,
+        },
+        pin: record.pin.clone(),
+        limited: record.limits == CardLimits::Default,
+        balance: Amount::from_minor(record.balance),
+    })
+}
+
+/// File, then environment, then flags.
+fn settings(args: &ServeArgs) -> Result<Config, String> {
+    let mut config = Config::load(args.config.as_deref(), std::env::vars())
+        .map_err(|error| error.to_string())?;
+    if let Some(dir) = &args.data {
+        config.data.dir.clone_from(dir);
+    }
+    match args.durability {
+        Some(DurabilityName::None) => config.data.durability = Durability::None,
+        Some(DurabilityName::Sync) => config.data.durability = Durability::Sync,
+        None => {}
+    }
+    if let Some(addr) = &args.listen {
+        config.listener.first_mut().addr = addr.clone();
+    }
+    if let Some(addr) = &args.http {
+        config.http.addr = addr.clone();
+    }
+    config.switch.busy_poll |= args.busy_poll;
+    Ok(config)
+}
+
+fn start_key() -> Result<StartKey, String> {
+    match std::env::var("CEKR_START_KEY") {
+        Ok(text) if !text.is_empty() => StartKey::from_hex(&text)
+            .ok_or_else(|| "CEKR_START_KEY is not 64 hexadecimal digits".to_owned()),
+        Ok(_) | Err(_) => Ok(StartKey::development()),
+    }
+}
+
+/// Says loudly what a production switch must not be.
+fn warn_of(config: &Config, sandbox: bool) {
+    if config.data.durability == Durability::None {
+        tracing::warn!("durability none: everything is in memory and gone at the end");
+    } else if start_key().is_ok_and(|key| key.is_development()) {
+        tracing::warn!(
+            "DEVELOPMENT START KEY: everybody knows the key that protects this directory; \
+             set CEKR_START_KEY before real cards are issued"
+        );
+    }
+    if config.policy.ecommerce_requires == EcommerceRequires::Confirmation {
+        tracing::info!("ecommerce_requires = confirmation behaves as tick: nothing confirms yet");
+    }
+    if config.policy.cashpoint_requires == CashpointRequires::ChipAndPin {
+        tracing::info!("cashpoint_requires = chip_and_pin behaves as any: no chip is checked yet");
+    }
+    if sandbox {
+        tracing::info!("sandbox: no calls that simulate transactions exist yet");
+    }
+}
+
+/// Says where the operator's token is, never what it is.
+fn tell_token(running: &Running) {
+    match running.token_place() {
+        TokenPlace::Given => {}
+        TokenPlace::File(path) => {
+            tracing::info!(path = %path.display(), "the operator's token is in this file");
+        }
+        TokenPlace::TemporaryFile(path) => tracing::info!(
+            path = %path.display(),
+            "the operator's token is in this file until the switch stops"
+        ),
+    }
+}
+
+/// The one line on standard output.
+fn tell_ready(running: &Running, config: &Config) -> std::io::Result<()> {
+    let listeners: Vec<_> = running
+        .iso_addrs
+        .iter()
+        .zip(config.listener.iter())
+        .map(|(addr, listener)| {
+            json!({
+                "addr": addr.to_string(),
+                "spec": listener.spec.as_str(),
+                "framing": listener.framing.as_str(),
+            })
+        })
+        .collect();
+    let (data, durability) = match config.data.durability {
+        Durability::None => (None, "none"),
+        Durability::Sync => (Some(config.data.dir.as_str()), "sync"),
+    };
+    let ready = json!({
+        "event": "ready",
+        "iso8583": running.iso_addrs.first().map(ToString::to_string),
+        "listeners": listeners,
+        "http": running.http_url(),
+        "data": data,
+        "durability": durability,
+        "cards": running.control().shard().cards().len(),
+    });
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{ready}")?;
+    out.flush()
+}
+
+fn refused(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(crate::REFUSED)
+}
