@@ -18,7 +18,7 @@ use cekr_terminal_sim::card::Card;
 use cekr_terminal_sim::cashpoint::FeeNotice;
 use cekr_terminal_sim::cassettes::Cassettes;
 use cekr_terminal_sim::client::{
-    CashPart, CashpointTerminal, Host, Note, PosTerminal, ShopTerminal, WithdrawOptions,
+    CashpointTerminal, Host, Note, PosTerminal, ShopTerminal, WithdrawOptions,
 };
 use cekr_terminal_sim::form::{Entry, Original, Sent, Tender};
 use cekr_terminal_sim::link::LinkConfig;
@@ -240,37 +240,43 @@ pub fn run_pos(args: PosArgs) -> ExitCode {
     let Some(form) = args.form else { return say_what_to_type("pos", "purchase") };
     let place = place(&args.common, kranj(args.common.country));
     let channel = Channel { command: "pos", step: name_of(form), entry: Entry::Chip };
-    run(&args.common, channel, place.clone(), async |line, tender| {
-        let place = line.place.clone();
-        let mut till = PosTerminal::new(line.open().await?, place.clone());
-        let original = args.original.read(&place);
-        let sum = || args.common.amount.ok_or_else(|| Fault::missing("--amount 24.90"));
-        let outcome = match form {
-            PosFormName::Balance => till.balance(&tender).await,
-            PosFormName::Complete => {
-                let is_named = args.original.rrn.is_some() || args.original.original.is_some();
-                if !is_named && args.original.auth_code.is_none() {
-                    return Err(Fault::missing("--rrn and --auth-code of the preauthorization"));
-                }
-                till.complete(&tender, sum()?, original).await
-            }
-            PosFormName::PinChange => {
-                let new_pin = args.new_pin.clone().ok_or_else(|| Fault::missing("--new-pin"))?;
-                till.transact(PosForm::PinChange { tender, new_pin }).await
-            }
-            PosFormName::Preauth => till.preauthorize(&tender, sum()?).await,
-            PosFormName::Purchase => match args.cashback {
-                None => till.purchase(&tender, sum()?).await,
-                Some(cash) if cash > sum()? => {
-                    return Err(Fault::Use(
-                        "--cashback is part of --amount and cannot exceed it".to_owned(),
-                    ));
-                }
-                Some(cash) => till.purchase_with_cashback(&tender, sum()?, CashPart(cash)).await,
-            },
-            PosFormName::Refund => till.refund(&tender, sum()?, original).await,
-        };
+    run(&args.common, channel, place, async |line, tender| {
+        let form = pos_form(&args, form, tender, &line.place)?;
+        let mut till = PosTerminal::new(line.open().await?, line.place);
+        let outcome = till.transact(form).await;
         Ok((outcome, settled(&mut till.host).await))
+    })
+}
+
+/// What the till is to do, once everything that it needs is there.
+fn pos_form(
+    args: &PosArgs,
+    form: PosFormName,
+    tender: Tender,
+    place: &Place,
+) -> Result<PosForm, Fault> {
+    let sum = || args.common.amount.ok_or_else(|| Fault::missing("--amount 24.90"));
+    let of = args.original.read(place);
+    Ok(match form {
+        PosFormName::Balance => PosForm::Balance(tender),
+        PosFormName::Complete if of == Original::default() => {
+            return Err(Fault::missing("--rrn with --auth-code of the preauthorization"));
+        }
+        PosFormName::Complete => PosForm::Complete { tender, amount: sum()?, of },
+        PosFormName::PinChange => {
+            let new_pin = args.new_pin.clone().ok_or_else(|| Fault::missing("--new-pin"))?;
+            PosForm::PinChange { tender, new_pin }
+        }
+        PosFormName::Preauth => PosForm::Preauthorize { tender, amount: sum()? },
+        PosFormName::Purchase => {
+            let (amount, cashback) = (sum()?, args.cashback);
+            if cashback.is_some_and(|cash| cash > amount) {
+                let words = "--cashback is part of --amount and cannot exceed it";
+                return Err(Fault::Use(words.to_owned()));
+            }
+            PosForm::Purchase { tender, amount, cashback }
+        }
+        PosFormName::Refund => PosForm::Refund { tender, amount: sum()?, of },
     })
 }
 
@@ -285,17 +291,20 @@ pub fn run_atm(args: AtmArgs) -> ExitCode {
     let place = place(&args.common, default);
     let channel = Channel { command: "atm", step: name_of(form), entry: Entry::Chip };
     run(&args.common, channel, place, async |line, tender| {
-        let place = line.place.clone();
-        let cassettes = Cassettes::default();
-        let mut machine = CashpointTerminal::new(line.open().await?, place, cassettes);
-        let outcome = match form {
-            AtmFormName::Balance => machine.balance(&tender).await,
-            AtmFormName::PinChange => {
-                let new_pin = args.new_pin.clone().ok_or_else(|| Fault::missing("--new-pin"))?;
-                machine.change_pin(&tender, new_pin).await
-            }
-            AtmFormName::Withdraw => {
-                let sum = args.common.amount.ok_or_else(|| Fault::missing("--amount 50"))?;
+        let sum = match (form, args.common.amount) {
+            (AtmFormName::Withdraw, None) => return Err(Fault::missing("--amount 50")),
+            (_, sum) => sum.unwrap_or(0),
+        };
+        let new_pin = match (form, &args.new_pin) {
+            (AtmFormName::PinChange, None) => return Err(Fault::missing("--new-pin")),
+            (_, new_pin) => new_pin.clone(),
+        };
+        let host = line.open().await?;
+        let mut machine = CashpointTerminal::new(host, line.place, Cassettes::default());
+        let outcome = match (form, new_pin) {
+            (AtmFormName::PinChange, Some(new_pin)) => machine.change_pin(&tender, new_pin).await,
+            (AtmFormName::Balance | AtmFormName::PinChange, _) => machine.balance(&tender).await,
+            (AtmFormName::Withdraw, _) => {
                 let options = WithdrawOptions { fee_max: args.fee_max, jam_after: args.jam_after };
                 let show = |notice| show_fee(&args.common, notice);
                 machine.withdraw_asking(&tender, sum, options, show).await
@@ -313,14 +322,12 @@ pub fn run_shop(args: ShopArgs) -> ExitCode {
     let place = place(&args.common, default);
     let channel = Channel { command: "shop", step: name_of(form), entry: Entry::Ecommerce };
     run(&args.common, channel, place, async |line, tender| {
-        let place = line.place.clone();
-        let mut shop = ShopTerminal::new(line.open().await?, place.clone());
         let sum = args.common.amount.ok_or_else(|| Fault::missing("--amount 39"))?;
+        let of = args.original.read(&line.place);
+        let mut shop = ShopTerminal::new(line.open().await?, line.place);
         let outcome = match form {
             ShopFormName::Buy => shop.buy(&tender.card, sum, args.cvv2).await,
-            ShopFormName::Refund => {
-                shop.refund(&tender.card, sum, args.original.read(&place)).await
-            }
+            ShopFormName::Refund => shop.refund(&tender.card, sum, of).await,
         };
         Ok((outcome, settled(&mut shop.host).await))
     })

@@ -171,8 +171,9 @@ impl Host {
                         patience_end = Instant::now() + Duration::from_millis(patience);
                         let event = LinkEvent::Submit(current, message, on_silence);
                         let todo = self.link.handle(event, self.clock.now());
-                        let news = self.carry_out(todo).await;
+                        // Before the write: the answer may be there when the write returns.
                         sent_at = Stopwatch::start();
+                        let news = self.carry_out(todo).await;
                         tell(machine, news, current, &mut actions);
                     }
                     other @ (TillAction::AskConsent(_) | TillAction::Dispense(_)) => {

@@ -168,38 +168,39 @@ async fn drive(plan: &LoadPlan) -> Result<LoadReport, LoadError> {
     let duration_ns = ns(plan.duration);
     let end_ns = duration_ns.saturating_add(ns(plan.timeout));
     let mut tally = Tally::new();
+    let mut sent_until_ns = 0;
     loop {
         let now_ns = watch.ns();
-        let is_sending = now_ns < duration_ns;
-        let mut progress = false;
         let moment = start.plus_ms(now_ns / 1_000_000);
+        let sent_before = tally.sent;
+        let mut progress = false;
         for connection in &mut connections {
-            if is_sending {
-                connection.fill(now_ns, duration_ns, moment, &mut tally);
-            }
+            connection.fill(now_ns, duration_ns, moment, &mut tally);
             progress |= connection.flush(&mut tally);
             progress |= connection.drain(&watch, &mut tally);
         }
-        let under_way: usize = connections.iter().map(Connection::under_way_count).sum();
-        let are_all_lost = connections.iter().all(Connection::is_lost);
-        if (!is_sending && under_way == 0) || now_ns >= end_ns || are_all_lost {
+        if tally.sent > sent_before {
+            sent_until_ns = now_ns;
+        }
+        let is_busy = |one: &Connection| one.under_way_count() > 0 || one.wants_to_send();
+        let is_over = !connections.iter().any(is_busy) && now_ns >= duration_ns;
+        if is_over || now_ns >= end_ns || connections.iter().all(Connection::is_lost) {
             break;
         }
         if progress {
             // The next round asks the driver which sockets have become ready.
             tokio::task::yield_now().await;
         } else {
-            let limit_ns = if is_sending { duration_ns } else { end_ns };
-            rest(&mut connections, plan.pace, &watch, limit_ns, is_sending).await;
+            let limit_ns = if now_ns < duration_ns { duration_ns } else { end_ns };
+            rest(&mut connections, &watch, limit_ns).await;
         }
     }
     for connection in &connections {
         tally.unanswered += connection.under_way_count() as u64;
-        if let Pace::PerSecond(_) = plan.pace {
-            tally.unsent += connection.unsent_count(duration_ns);
-        }
+        tally.unsent += connection.unsent_count(duration_ns);
     }
-    Ok(tally.report(watch.ns().min(duration_ns)))
+    let elapsed_ns = watch.ns().min(duration_ns);
+    Ok(tally.report(elapsed_ns.max(sent_until_ns)))
 }
 
 async fn open(plan: &LoadPlan) -> Result<Vec<Connection>, LoadError> {
@@ -217,17 +218,8 @@ async fn open(plan: &LoadPlan) -> Result<Vec<Connection>, LoadError> {
 
 /// Waits until a socket is ready or the next message is due. The runtime's timer is a
 /// millisecond coarse, so the last stretch before a due message is spent in short rounds.
-async fn rest(
-    connections: &mut [Connection],
-    pace: Pace,
-    watch: &Stopwatch,
-    limit_ns: u64,
-    is_sending: bool,
-) {
-    let due_ns = match (pace, is_sending) {
-        (Pace::PerSecond(_), true) => connections.iter().filter_map(Connection::due_ns).min(),
-        (Pace::Max | Pace::PerSecond(_), _) => None,
-    };
+async fn rest(connections: &mut [Connection], watch: &Stopwatch, limit_ns: u64) {
+    let due_ns = connections.iter().filter_map(Connection::due_ns).min();
     let wait_ns = due_ns.map_or(limit_ns, |due| due.saturating_sub(TIMER_NS)).min(limit_ns);
     let left_ns = wait_ns.saturating_sub(watch.ns());
     if left_ns < 1_000 {

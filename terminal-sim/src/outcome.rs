@@ -33,7 +33,7 @@ pub struct Outcome {
     pub sent: Option<Message>,
     /// Why it was taken back at once, if it was.
     pub reversed: Option<Cause>,
-    /// From the last octet sent to the answer read, in nanoseconds; 0 until a client fills it in.
+    /// From before the write to the answer read, in nanoseconds; 0 until a client fills it in.
     pub round_trip_ns: u64,
 }
 

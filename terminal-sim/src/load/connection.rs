@@ -31,6 +31,8 @@ pub(crate) struct Connection {
     /// Nanoseconds between two messages of this connection, with a fraction of 32 bits.
     interval: u128,
     sent_count: u64,
+    /// Nothing of this run is left to send.
+    is_done: bool,
     /// Nanoseconds by which this connection's schedule lags behind the first one's.
     offset_ns: u64,
     slots: Vec<Slot>,
@@ -81,6 +83,7 @@ impl Connection {
             due_ns: offset_ns,
             interval,
             sent_count: 0,
+            is_done: false,
             offset_ns,
             slots: vec![Slot::default(); (plan.depth * 4).next_power_of_two()],
             under_way: 0,
@@ -101,30 +104,43 @@ impl Connection {
         self.stream.is_none()
     }
 
-    /// When the next message should start, if this connection could send it.
+    /// When the next message should start, if its time is fixed and it could be sent then.
     pub(crate) fn due_ns(&self) -> Option<u64> {
-        (self.stream.is_some() && self.under_way < self.depth).then_some(self.due_ns)
+        let can_send = self.stream.is_some() && self.under_way < self.depth && !self.is_done;
+        (can_send && self.pace != Pace::Max).then_some(self.due_ns)
+    }
+
+    /// True while messages of the run are left that this connection can still send.
+    pub(crate) fn wants_to_send(&self) -> bool {
+        self.stream.is_some() && !self.is_done
     }
 
     /// Messages that should have started before `end_ns` and did not.
     pub(crate) fn unsent_count(&self, end_ns: u64) -> u64 {
-        let left_ns = end_ns.saturating_sub(self.due_ns);
-        let due = (u128::from(left_ns) << 32).checked_div(self.interval).unwrap_or(0);
-        let is_due = u64::from(self.due_ns < end_ns);
-        u64::try_from(due).unwrap_or(u64::MAX).max(is_due)
+        if self.pace == Pace::Max || self.due_ns >= end_ns {
+            return 0;
+        }
+        let left_ns = u128::from(end_ns - self.due_ns) << 32;
+        let due = left_ns.div_ceil(self.interval.max(1));
+        u64::try_from(due).unwrap_or(u64::MAX)
     }
 
-    /// Puts into the buffer what is due and may be under way.
+    /// Puts into the buffer what is due and may be under way. What was due before `end_ns` is sent
+    /// after it too, when the switch had stalled; a closed loop sends nothing more.
     pub(crate) fn fill(&mut self, now_ns: u64, end_ns: u64, moment: Moment, tally: &mut Tally) {
-        if self.stream.is_none() || self.out.len() >= OUT_OCTETS {
+        if self.stream.is_none() || self.is_done || self.out.len() >= OUT_OCTETS {
             return;
         }
         let transmitted = moment.transmission();
         while self.under_way < self.depth && self.out.len() < OUT_OCTETS {
             let intended_ns = match self.pace {
-                Pace::Max => now_ns,
-                Pace::PerSecond(_) if self.due_ns <= now_ns && self.due_ns < end_ns => self.due_ns,
-                Pace::PerSecond(_) => break,
+                Pace::Max if now_ns < end_ns => now_ns,
+                Pace::PerSecond(_) if self.due_ns < end_ns && self.due_ns <= now_ns => self.due_ns,
+                Pace::PerSecond(_) if self.due_ns < end_ns => break,
+                Pace::Max | Pace::PerSecond(_) => {
+                    self.is_done = true;
+                    break;
+                }
             };
             let stamp = Stamp { stan: self.free_stan(), transmitted };
             let count = SlotCount(self.slots.len());
