@@ -9,8 +9,11 @@ use std::path::Path;
 use cekr_iso8583::{CEKR87, ISO87ASCII, ISO87BINARY, Spec, fuzzing as messages};
 use cekr_switch::fuzzing as switch;
 
+/// The body of a fuzz target: it panics where a promise is broken.
+type Body = fn(&[u8]);
+
 /// Every fuzz target by name, in the order of the alphabet.
-const TARGETS: [(&str, fn(&[u8])); 7] = [
+const TARGETS: [(&str, Body); 7] = [
     ("describe", messages::describe),
     ("engine", switch::engine),
     ("frame", messages::frame),

@@ -1,7 +1,7 @@
 //! Card cryptography of a payment card and its issuer.
 //!
-//! What is here: the DES family, PIN blocks, PIN verification values, and keys that know their
-//! purpose. What is not here: files, sockets, clocks, random numbers, allocation, and any judgement
+//! What is here: the DES family, PIN blocks, PIN verification values, keys that know their purpose,
+//! and a reader of chip data. What is not here: files, sockets, clocks, random numbers, allocation, and any judgement
 //! about a transaction. A caller brings the octets and the keys; a wrong PIN is a value that
 //! differs, not an error.
 //!
@@ -14,6 +14,7 @@
 //! | [`crypto::des`] | DES and triple DES over single blocks |
 //! | [`crypto::pin_block`] | ISO 9564-1 format 0, clear and under a zone key |
 //! | [`crypto::pvv`] | Visa PIN verification value |
+//! | [`tlv`] | one object out of a chip's data |
 //!
 //! # Example
 //!

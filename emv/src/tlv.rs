@@ -13,7 +13,12 @@
 #[must_use]
 pub fn value_of(data: &[u8], tag: u32) -> Option<&[u8]> {
     let mut rest = data;
-    while !rest.is_empty() {
+    while let Some((first, padded)) = rest.split_first() {
+        // Octets of zero may stand before, between and after objects, and mean nothing.
+        if *first == 0 {
+            rest = padded;
+            continue;
+        }
         let (found, after_tag) = read_tag(rest)?;
         let (len, after_len) = read_length(after_tag)?;
         let (value, after) = after_len.split_at_checked(len)?;
@@ -64,6 +69,13 @@ mod tests {
         assert_eq!(value_of(&[0x95, 0x82, 0xFF], 0x95), None);
         assert_eq!(value_of(&[0x9F], 0x9F), None);
         assert_eq!(value_of(&[0x9F, 0x81, 0x82, 0x83, 0x01, 0x00], 0x9F81), None);
+    }
+
+    #[test]
+    fn zeros_between_objects_mean_nothing() {
+        let data = [0x00, 0x82, 0x01, 0x00, 0x00, 0x00, 0x95, 0x01, 0x07, 0x00];
+        assert_eq!(value_of(&data, 0x95), Some(&[0x07][..]));
+        assert_eq!(value_of(&data, 0x9A), None);
     }
 
     #[test]
