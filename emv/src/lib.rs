@@ -1,9 +1,9 @@
 //! Card cryptography of a payment card and its issuer.
 //!
 //! What is here: the DES family, PIN blocks, PIN verification values, keys that know their purpose,
-//! and a reader of chip data. What is not here: files, sockets, clocks, random numbers, allocation, and any judgement
-//! about a transaction. A caller brings the octets and the keys; a wrong PIN is a value that
-//! differs, not an error.
+//! and a reader of chip data. What is not here: files, sockets, clocks, random numbers, allocation,
+//! and any judgement about a transaction. A caller brings the octets and the keys; a wrong PIN is
+//! a value that differs, not an error.
 //!
 //! # Layout
 //!
