@@ -2,7 +2,7 @@
 
 use cekr_iso8583::{CEKR87, Framing, ISO87ASCII, ISO87BINARY};
 use cekr_issuer::entry::Name;
-use cekr_issuer::policy::EcommerceRequires;
+use cekr_issuer::policy::{CashpointRequires, EcommerceRequires};
 use cekr_issuer::{Amount, CardStatus, Channels, Controls, LocalDate, Now, Policy};
 
 use crate::answers::AnswersConfig;
@@ -38,7 +38,11 @@ pub fn engine(octets: &[u8]) {
 /// An engine over a journal in memory, with the card 4761730000000011 and 100.00 euros on it.
 #[must_use]
 pub fn small_engine() -> Engine {
-    let policy = Policy { ecommerce_requires: EcommerceRequires::Tick, ..Policy::default() };
+    let policy = Policy {
+        cashpoint_requires: CashpointRequires::Any,
+        ecommerce_requires: EcommerceRequires::Tick,
+        ..Policy::default()
+    };
     let journal = Journal::memory(&JournalConfig::default());
     let keyring = Keyring::ephemeral(&mut |out| out.fill(7));
     let answers = AnswersConfig { answers_max: 64, window_min_ms: 0 };

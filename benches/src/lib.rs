@@ -1,1 +1,0 @@
-//! Benches live in this crate's `benches/` targets.
