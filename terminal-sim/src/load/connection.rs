@@ -67,14 +67,13 @@ impl Connection {
             }
         };
         let offset_ns = u64::try_from((interval * number as u128 / connections) >> 32).unwrap_or(0);
-        // Two runs within one second must not send the same keys.
         let first = Random::new(now.unix_ms() ^ ((number as u64) << 44)).below(STAN_COUNT);
         Self {
             stream: Some(stream),
             spec: plan.spec,
             framing: plan.framing,
             pace: plan.pace,
-            terminal: terminal(number),
+            terminal: terminal(number, now),
             depth: plan.depth,
             stamps: vec![Stamp::default(); templates.len()],
             templates,

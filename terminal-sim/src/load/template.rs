@@ -113,7 +113,7 @@ pub(crate) fn templates(
         let step = world.step();
         places.insert(step.number, at);
         let original = step.reverses.and_then(|number| places.get(&number).copied());
-        let message = step.message.text(41, &terminal(connection));
+        let message = step.message.text(41, &terminal(connection, now));
         let mut encoded = vec![];
         message.encode(plan.spec, &mut encoded)?;
         let mut frame = vec![];
@@ -134,9 +134,16 @@ pub(crate) fn templates(
     Ok(templates)
 }
 
-/// DE 41 of a connection: each is a terminal of its own, so that keys never collide.
-pub(crate) fn terminal(connection: usize) -> [u8; 8] {
-    let mut terminal = *b"LOAD0000";
+/// DE 41 of a connection: `L`, three characters of the run, four digits of the connection. Each
+/// connection is a terminal of its own, and two runs within a second do not send the same keys.
+pub(crate) fn terminal(connection: usize, now: Moment) -> [u8; 8] {
+    let mut terminal = *b"L0000000";
+    let mut run = now.unix_ms();
+    for to in terminal.iter_mut().skip(1).take(3) {
+        let digit = u8::try_from(run % 36).unwrap_or(0);
+        *to = if digit < 10 { b'0' + digit } else { b'A' + digit - 10 };
+        run /= 36;
+    }
     for (to, from) in terminal.iter_mut().skip(4).zip(digits::<4>(connection as u64)) {
         *to = from;
     }
@@ -183,7 +190,7 @@ mod tests {
                 let view = View::parse(spec, message).map_err(|damaged| damaged.error).unwrap();
                 assert_eq!(view.number(11), Some(123_456));
                 assert_eq!(view.number(7), Some(1_231_235_959));
-                assert_eq!(*view.terminal().unwrap().octets(), terminal(3));
+                assert_eq!(*view.terminal().unwrap().octets(), terminal(3, now));
                 if template.original().is_some() {
                     let mut text = [0; 64];
                     let text = view.field(90).unwrap().text(&mut text).unwrap();
