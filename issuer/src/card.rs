@@ -272,6 +272,7 @@ impl Card {
         let cash_after = original.cash_of(fact.amount_left);
         original.amount_left = fact.amount_left;
         original.fee_left = fact.fee_left;
+        let was_first = original.money == Money::Held { expires_at: self.expires_first };
         match original.money {
             Money::Held { .. } => self.held = self.held.saturating_sub(given_back),
             Money::Posted => self.balance = self.balance.plus(given_back),
@@ -282,7 +283,9 @@ impl Card {
         let date = original.date;
         let is_whole = fact.amount_left.minor() == 0;
         self.spent.give_back(date, back, is_whole);
-        self.find_first_expiry();
+        if was_first && is_whole {
+            self.find_first_expiry();
+        }
     }
 
     fn apply_pin_tries(&mut self, answered: &Answered) {

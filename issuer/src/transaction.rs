@@ -9,8 +9,12 @@ use crate::key::RequestKey;
 use crate::money::Amount;
 use crate::time::LocalDate;
 
-/// The most transactions that one card keeps; the oldest posted ones make room.
-pub const TRANSACTIONS_MAX: usize = 4_096;
+/// The most transactions that one card keeps, open holds among them.
+pub const TRANSACTIONS_MAX: usize = 65_536;
+
+/// Above this many, the oldest goes when it is no open hold: a card does not pay so often that a
+/// reversal could still name it.
+pub const POSTED_MAX: usize = 4_096;
 
 /// How long a posted transaction can be reversed, in milliseconds: as long as answers are kept.
 pub const POSTED_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -130,7 +134,8 @@ impl Transactions {
 
     pub(crate) fn push(&mut self, transaction: Transaction) {
         while let Some(oldest) = self.0.front() {
-            if oldest.is_open() || oldest.at.saturating_add(POSTED_KEPT_MS) > transaction.at {
+            let is_young = oldest.at.saturating_add(POSTED_KEPT_MS) > transaction.at;
+            if oldest.is_open() || (is_young && self.0.len() < POSTED_MAX) {
                 break;
             }
             self.0.pop_front();

@@ -197,9 +197,9 @@ impl Control {
         patch: ChannelsPatch,
         now: Now,
     ) -> Result<(CardView, Seq), ControlError> {
-        self.set(id, now, |controls| match controls.status {
-            CardStatus::Closed => Err(ControlError::Conflict(controls.status)),
-            _ => Ok(Controls { ticks: patch.applied_to(controls.ticks), ..controls }),
+        self.set(id, now, |controls| {
+            not_closed(controls)?;
+            Ok(Controls { ticks: patch.applied_to(controls.ticks), ..controls })
         })
     }
 
@@ -241,9 +241,9 @@ impl Control {
             Report::Lost => CardStatus::Lost,
             Report::Stolen => CardStatus::Stolen,
         };
-        self.set(id, now, |controls| match controls.status {
-            CardStatus::Closed => Err(ControlError::Conflict(controls.status)),
-            _ => Ok(Controls { status, ..controls }),
+        self.set(id, now, |controls| {
+            not_closed(controls)?;
+            Ok(Controls { status, ..controls })
         })
     }
 
@@ -376,4 +376,11 @@ impl Control {
             version: card.controls.version,
         }
     }
+}
+
+fn not_closed(controls: Controls) -> Result<(), ControlError> {
+    if controls.status == CardStatus::Closed {
+        return Err(ControlError::Conflict(controls.status));
+    }
+    Ok(())
 }

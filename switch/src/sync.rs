@@ -29,6 +29,7 @@ pub fn park(timeout_us: u64) {
 ///
 /// The clock is read here and not taken from the clock module: it bounds a wait, and no decision
 /// ever sees it.
+#[expect(clippy::disallowed_methods, reason = "bounds a wait, and no decision sees it")]
 pub fn spin(limit_us: u32, mut ready: impl FnMut() -> bool) -> bool {
     if limit_us == 0 {
         return ready();
