@@ -8,14 +8,25 @@ use crate::journal::{JournalConfig, JournalId};
 
 impl Config {
     /// The rules that the issuer decides by.
+    ///
+    /// What no part of the switch can check yet is not required: `chip_and_pin` at cashpoints is
+    /// followed as `any`, `confirmation` in web shops as `tick`. The start says so in its log.
     #[must_use]
     pub fn policy(&self) -> Policy {
         let Config { policy, limits, abuse, holds, .. } = self;
         Policy {
             bins: policy.bins.iter().filter_map(|bin| policy::Bin::parse(bin.as_str())).collect(),
-            cashpoint_requires: policy.cashpoint_requires.into(),
+            cashpoint_requires: match policy.cashpoint_requires {
+                CashpointRequires::Any | CashpointRequires::ChipAndPin => {
+                    policy::CashpointRequires::Any
+                }
+            },
             pos_requires: policy.pos_requires.into(),
-            ecommerce_requires: policy.ecommerce_requires.into(),
+            ecommerce_requires: match policy.ecommerce_requires {
+                EcommerceRequires::Confirmation | EcommerceRequires::Tick => {
+                    policy::EcommerceRequires::Tick
+                }
+            },
             abroad_scope: policy.abroad_scope.into(),
             cashback_fee: policy.cashback_fee,
             limits: Limits {
@@ -60,29 +71,11 @@ impl Config {
     }
 }
 
-impl From<CashpointRequires> for policy::CashpointRequires {
-    fn from(word: CashpointRequires) -> Self {
-        match word {
-            CashpointRequires::Any => Self::Any,
-            CashpointRequires::ChipAndPin => Self::ChipAndPin,
-        }
-    }
-}
-
 impl From<PosRequires> for policy::PosRequires {
     fn from(word: PosRequires) -> Self {
         match word {
             PosRequires::Any => Self::Any,
             PosRequires::Chip => Self::Chip,
-        }
-    }
-}
-
-impl From<EcommerceRequires> for policy::EcommerceRequires {
-    fn from(word: EcommerceRequires) -> Self {
-        match word {
-            EcommerceRequires::Confirmation => Self::Confirmation,
-            EcommerceRequires::Tick => Self::Tick,
         }
     }
 }
