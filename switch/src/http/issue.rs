@@ -124,8 +124,11 @@ fn expiry(text: &str) -> Option<Expiry> {
     if year.len() != 2 || month.len() != 2 {
         return None;
     }
-    let yymm = year.parse::<u16>().ok()?.checked_mul(100)?.checked_add(month.parse().ok()?)?;
-    Expiry::new(yymm)
+    let (year, month): (u16, u16) = (year.parse().ok()?, month.parse().ok()?);
+    if !(1..=12).contains(&month) {
+        return None;
+    }
+    Expiry::new(year * 100 + month)
 }
 
 fn not_issued(error: IssueError) -> ApiError {
