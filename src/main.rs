@@ -46,6 +46,10 @@ enum Command {
     Atm(Box<terminal::AtmArgs>),
     Shop(Box<terminal::ShopArgs>),
     Card(card::CardArgs),
+    /// Shows, compares, redacts, builds and checks ISO 8583 messages
+    #[command(after_help = "Examples:
+  cekr msg view --spec iso87ascii message.bin
+  cekr msg diff request.hex reply.hex")]
     Msg(msg::MsgArgs),
     Load(load::LoadArgs),
     Config(config::ConfigArgs),

@@ -5,7 +5,7 @@
 //! do everything; `/healthz`, `/readyz`, `/metrics` and the description need none. An answer tells
 //! nothing that is not durable: it waits for the newest entry behind what it shows.
 //!
-//! Every route stands in [`routes`], and a test holds that table against `openapi.json`.
+//! Every route stands in one table, and a test holds that table against `openapi.json`.
 
 mod cards;
 mod connections;

@@ -196,7 +196,6 @@ fn more_requests_than_may_be_in_flight_are_all_answered() {
     let (metrics, journal) = (running.metrics().clone(), running.journal().clone());
     assert_eq!(metrics.sum(|lane| &lane.in_flight), 0);
     assert_eq!(journal.durable(), journal.appended());
-    assert_eq!(metrics.lanes().map(|lane| lane.commit_wait.count()).sum::<u64>(), 300);
 }
 
 #[test]
