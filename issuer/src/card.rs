@@ -268,6 +268,7 @@ impl Card {
         let Some(original) = self.transactions.by_seq(fact.original) else {
             return;
         };
+        let was_open = original.amount_left.minor() > 0;
         let cash_before = original.cash_of(original.amount_left);
         let cash_after = original.cash_of(fact.amount_left);
         original.amount_left = fact.amount_left;
@@ -282,7 +283,8 @@ impl Card {
         let back = Spending::of(original.place, cash_back, fact.answered.amount);
         let date = original.date;
         let is_whole = fact.amount_left.minor() == 0;
-        self.spent.give_back(date, back, is_whole);
+        let is_cash_undone = is_whole && was_open && original.cash.minor() > 0;
+        self.spent.give_back(date, back, is_cash_undone);
         if was_first && is_whole {
             self.find_first_expiry();
         }

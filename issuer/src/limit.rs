@@ -121,14 +121,13 @@ impl Spent {
     }
 
     /// Gives back what a spending on `date` used up, when the sums are still of that day.
-    /// `is_whole` gives back the count as well.
-    pub(crate) fn give_back(&mut self, date: LocalDate, spending: Spending, is_whole: bool) {
+    /// `is_cash_undone` gives back the count as well.
+    pub(crate) fn give_back(&mut self, date: LocalDate, spending: Spending, is_cash_undone: bool) {
         if self.date != date {
             return;
         }
         self.cash = self.cash.saturating_sub(spending.cash);
-        let counted = u32::from(is_whole && spending.cash.minor() > 0);
-        self.cash_count = self.cash_count.saturating_sub(counted);
+        self.cash_count = self.cash_count.saturating_sub(u32::from(is_cash_undone));
         let bought = if spending.online { &mut self.online } else { &mut self.pos };
         *bought = bought.saturating_sub(spending.purchase);
     }
