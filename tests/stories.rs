@@ -1,5 +1,7 @@
 //! Stories of a cardholder, octets in and octets out, each in the three built-in dialects.
 
+#![allow(clippy::inconsistent_digit_grouping, reason = "cents are written 15_00")]
+
 mod support;
 
 use cekr_iso8583::{Framing, Step, View};
@@ -85,7 +87,7 @@ fn a_lock_between_two_purchases_holds_until_it_is_taken_back() {
 #[test]
 fn a_withdrawal_is_preceded_by_what_it_will_cost() {
     in_every_dialect(&lenient(), |bank| {
-        let enquiry = withdrawal(&ana(), 1, 60_00).as_mti(100).with(3, "320000").without(&[52]);
+        let enquiry = withdrawal(&ana(), 1, 60_00).of_mti(100).with(3, "320000").without(&[52]);
         let told = bank.ask(&enquiry);
         assert_eq!((told.mti, told.code(), told.text(8)), (110, "00", Some("00001500")));
         assert_eq!(bank.money("ana"), (100_00, 100_00), "an enquiry changes nothing");
@@ -225,7 +227,7 @@ fn a_key_with_another_amount_card_currency_or_kind_is_94() {
         assert_eq!(bank.money("ana").1, 90_00);
         // Another class, terminal, time, trace number or acquirer is another request.
         let own = [
-            bought.clone().as_mti(100),
+            bought.clone().of_mti(100),
             bought.clone().with(41, "POS00002"),
             bought.clone().with(7, "1122100001"),
             bought.clone().with(11, "000002"),
@@ -308,11 +310,12 @@ fn refunds_never_exceed_their_purchase() {
 
 #[test]
 fn a_hold_comes_back_when_its_days_are_over() {
-    let kinds: [(fn(u32) -> Told, u64); 4] = [
-        (|stan| purchase(&ana(), stan, 10_00).as_mti(100), 5),
+    type Hold = fn(u32) -> Told;
+    let kinds: [(Hold, u64); 4] = [
+        (|stan| purchase(&ana(), stan, 10_00).of_mti(100), 5),
         (|stan| purchase_online(&ana(), stan, 10_00), 10),
-        (|stan| purchase(&ana(), stan, 10_00).as_mti(100).with(25, "06"), 30),
-        (|stan| withdrawal(&ana(), stan, 10_00).as_mti(100), 2),
+        (|stan| purchase(&ana(), stan, 10_00).of_mti(100).with(25, "06"), 30),
+        (|stan| withdrawal(&ana(), stan, 10_00).of_mti(100), 2),
     ];
     for (hold, days) in kinds {
         in_every_dialect(&lenient(), |bank| {
@@ -354,6 +357,26 @@ fn a_day_has_its_limits_and_the_next_day_its_own() {
         assert_eq!(bank.ask(&withdrawal(&rich, 12, 10_00)).code(), "00");
         assert_eq!(bank.ask(&purchase(&rich, 13, 1)).code(), "00");
         assert_eq!(bank.ask(&purchase_online(&rich, 14, 1)).code(), "00");
+        bank.audit();
+    }
+}
+
+#[test]
+fn a_withdrawal_taken_back_in_two_parts_gives_its_place_back() {
+    let rich = support::CardSpec { balance: 900_00, ..ana() };
+    for dialect in DIALECTS {
+        let mut bank = Bank::new(dialect, lenient(), std::slice::from_ref(&rich));
+        for stan in 1..=3 {
+            let cash = withdrawal(&rich, stan, 22_50).with(28, "D00000250");
+            assert_eq!(bank.ask(&cash).code(), "00");
+        }
+        assert_eq!(bank.ask(&withdrawal(&rich, 4, 20_00)).code(), "65");
+        // The first part leaves nothing but surcharge, the second not even that.
+        let cash = withdrawal(&rich, 3, 22_50).with(28, "D00000250");
+        assert_eq!(bank.ask(&reversal(&cash, 420, 5).with(95, actual(1_00))).code(), "00");
+        assert_eq!(bank.ask(&withdrawal(&rich, 6, 20_00)).code(), "65", "it is not undone yet");
+        assert_eq!(bank.ask(&reversal(&cash, 420, 7)).code(), "00");
+        assert_eq!(bank.ask(&withdrawal(&rich, 8, 20_00)).code(), "00");
         bank.audit();
     }
 }
@@ -408,7 +431,7 @@ fn a_card_out_of_use_says_why() {
         let card = support::CardSpec { status, ..ana() };
         let mut bank = Bank::new(CEKR87_BE2, lenient(), std::slice::from_ref(&card));
         assert_eq!(bank.ask(&purchase(&card, 1, 1_00)).code(), code);
-        let enquiry = withdrawal(&card, 2, 1_00).as_mti(100).with(3, "320000");
+        let enquiry = withdrawal(&card, 2, 1_00).of_mti(100).with(3, "320000");
         let refund = purchase(&card, 3, 1_00).with(3, "200000");
         let is_lock = status == CardStatus::Locked;
         for asked in [enquiry, refund] {
@@ -450,7 +473,7 @@ fn what_a_request_must_have_is_missed_with_30() {
         assert_eq!(bank.ask(&swiped).code(), "00");
         let two_dates = purchase(&ana(), 4, 10_00).with(35, &track).with(14, "3011");
         assert_eq!(bank.ask(&two_dates).code(), "54");
-        assert_eq!(bank.ask(&purchase(&ana(), 5, 10_00).as_mti(300)).code(), "12");
+        assert_eq!(bank.ask(&purchase(&ana(), 5, 10_00).of_mti(300)).code(), "12");
         assert_eq!(bank.ask(&purchase(&ana(), 6, 10_00).with(3, "400000")).code(), "12");
     });
 }
@@ -459,7 +482,7 @@ fn what_a_request_must_have_is_missed_with_30() {
 fn an_answer_is_never_answered() {
     in_every_dialect(&lenient(), |bank| {
         for mti in [110, 210, 410, 430, 810] {
-            let told = purchase(&ana(), 1, 10_00).as_mti(mti).with(39, "00");
+            let told = purchase(&ana(), 1, 10_00).of_mti(mti).with(39, "00");
             assert!(bank.read(&told.framed(bank.dialect())).is_empty());
         }
     });

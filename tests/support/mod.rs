@@ -100,7 +100,7 @@ impl Told {
     }
 
     /// The same message with another type.
-    pub fn as_mti(mut self, mti: u16) -> Self {
+    pub fn of_mti(mut self, mti: u16) -> Self {
         self.mti = mti;
         self
     }
@@ -232,7 +232,7 @@ pub fn luhn_holds(pan: u64) -> bool {
             value / 10 + value % 10
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// DE 52 in hexadecimal: this PIN for this card under the published zone key.
@@ -316,6 +316,11 @@ impl Bank {
             };
             shard.issue(new, MORNING).unwrap();
         }
+        Self::around(shard, dialect, policy)
+    }
+
+    /// A switch over a shard that has its cards already.
+    pub fn around(shard: Shard, dialect: Dialect, policy: Policy) -> Self {
         let shard = Arc::new(shard);
         let control = Control::new(Arc::clone(&shard), Arc::new(policy.clone()));
         let engine = Arc::new(Engine::new(shard, policy));
@@ -447,7 +452,7 @@ pub fn purchase_abroad(card: &CardSpec, stan: u32, cents: u64) -> Told {
 /// In a web shop in Slovenia.
 pub fn purchase_online(card: &CardSpec, stan: u32, cents: u64) -> Told {
     purchase(card, stan, cents)
-        .as_mti(100)
+        .of_mti(100)
         .with(22, "812")
         .with(25, "59")
         .with(41, "WEB00001")

@@ -1,1 +1,273 @@
-//! Tests.
+//! Entries come back as they were written, whatever they hold; foreign octets are told apart.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may")]
+
+use alloc::vec;
+
+use cekr_iso8583::{
+    CurrencyCode, Expiry, Mcc, MerchantId, Mti, PosEntryMode, ProcessingCode, Rrn, TerminalId,
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::books::{Account, Books, postings};
+use crate::controls::CardStatus;
+
+/// Twelve digits, the most that an amount on the wire has.
+fn amount() -> impl Strategy<Value = Amount> {
+    (0..=999_999_999_999_u64).prop_map(Amount::from_minor)
+}
+
+/// Eight digits, the most that DE 8 tells.
+fn fee() -> impl Strategy<Value = Amount> {
+    (0..=99_999_999_u64).prop_map(Amount::from_minor)
+}
+
+fn balance() -> impl Strategy<Value = Balance> {
+    (-140_000_000_000_000..=140_000_000_000_000_i64).prop_map(Balance::from_minor)
+}
+
+fn channels() -> impl Strategy<Value = Channels> {
+    (0..8_u8).prop_map(Channels::from_bits)
+}
+
+fn key() -> impl Strategy<Value = RequestKey> {
+    let acquirer =
+        prop_oneof![0..=99_999_999_999_u64, any::<u32>().prop_map(RequestKey::listener),];
+    (acquirer, any::<[u8; 8]>(), any::<u32>(), 0..=999_999_u32, 0..=4_u8).prop_map(
+        |(acquirer, terminal, when, stan, class)| RequestKey {
+            acquirer,
+            terminal: TerminalId::new(terminal),
+            when,
+            stan,
+            class,
+        },
+    )
+}
+
+fn answered() -> impl Strategy<Value = Answered> {
+    let request = (
+        (0..=9_999_u16).prop_map(|mti| Mti::new(mti).unwrap()),
+        key(),
+        (0..=999_999_u32).prop_map(|code| ProcessingCode::new(code).unwrap()),
+        (0..=999_u16).prop_map(|mode| PosEntryMode::new(mode).unwrap()),
+        (0..=9_999_u16).prop_map(|mcc| Mcc::new(mcc).unwrap()),
+        (0..=999_u16).prop_map(|code| CurrencyCode::new(code).unwrap()),
+        (any::<[u8; 2]>(), any::<[u8; 12]>(), any::<[u8; 15]>()),
+    );
+    let answer = (
+        prop::sample::select(Reason::ALL),
+        channels(),
+        prop::option::of(0..=3_u8),
+        (amount(), amount(), fee()),
+        (balance(), balance()),
+    );
+    (request, answer).prop_map(|(request, answer)| {
+        let (mti, key, processing_code, entry_mode, mcc, currency, texts) = request;
+        let (reason, missing, pin_tries, (transaction_amount, amount, fee), balances) = answer;
+        Answered {
+            mti,
+            key,
+            reason,
+            missing,
+            pin_tries,
+            processing_code,
+            entry_mode,
+            mcc,
+            currency,
+            transaction_amount,
+            amount,
+            fee,
+            balance: balances.0,
+            available: balances.1,
+            country: texts.0,
+            rrn: Rrn::new(texts.1),
+            merchant: MerchantId::new(texts.2),
+        }
+    })
+}
+
+fn controls() -> impl Strategy<Value = Controls> {
+    let status = prop::sample::select(&CardStatus::ALL[..]);
+    (status, channels(), 0..100_u16, 1..=12_u16, any::<u32>()).prop_map(
+        |(status, ticks, year, month, version)| Controls {
+            status,
+            ticks,
+            expiry: Expiry::new(year * 100 + month).unwrap(),
+            version,
+        },
+    )
+}
+
+fn text<const N: usize>() -> impl Strategy<Value = ShortText<N>> {
+    ".{0,80}".prop_filter_map("longer than its room", |text| ShortText::new(&text))
+}
+
+fn fact() -> impl Strategy<Value = Fact> {
+    let place = prop::sample::select(&[Place::Cashpoint, Place::Online, Place::Shop][..]);
+    let seq = || (0..1_u64 << 47).prop_map(Seq);
+    prop_oneof![
+        (answered(), amount(), place, any::<u8>()).prop_map(
+            |(answered, cash, place, hold_days)| {
+                Fact::Authorized(Authorized { answered, cash, place, hold_days })
+            }
+        ),
+        controls().prop_map(Fact::ControlsSet),
+        answered().prop_map(Fact::Declined),
+        any::<u32>().prop_map(|count| Fact::DeclinesCounted { count }),
+        (seq(), amount(), fee()).prop_map(|(original, amount, fee)| {
+            Fact::HoldExpired(HoldExpired { original, amount, fee })
+        }),
+        answered().prop_map(Fact::Inquired),
+        (
+            any::<[u8; 24]>(),
+            controls(),
+            any::<u32>(),
+            prop::option::of(0..=9_999_u16),
+            any::<bool>(),
+            text()
+        )
+            .prop_map(|(sealed_pan, controls, mok_id, pvv, limited, name)| {
+                Fact::Issued(Issued { sealed_pan, controls, mok_id, pvv, limited, name })
+            }),
+        (amount(), prop::sample::select(&LoadSource::ALL[..]), text(), balance(), balance())
+            .prop_map(|(amount, source, reference, balance, available)| {
+                Fact::Loaded(Loaded { amount, source, reference, balance, available })
+            }),
+        (answered(), seq()).prop_map(|(answered, original)| {
+            Fact::RefundPending(Refund { answered, original })
+        }),
+        (answered(), key()).prop_map(|(answered, original)| {
+            // What no reversal knows for sure of its original is not kept.
+            let original = RequestKey { acquirer: 0, ..original };
+            Fact::ReversalRemembered(Remembered { answered: answered.without_merchant(), original })
+        }),
+        (answered(), seq(), amount(), fee(), any::<[bool; 2]>()).prop_map(
+            |(answered, original, amount_left, fee_left, [posted, parked])| {
+                let answered = answered.without_merchant();
+                Fact::Reversed(Reversed {
+                    answered,
+                    original,
+                    amount_left,
+                    fee_left,
+                    posted,
+                    parked,
+                })
+            }
+        ),
+    ]
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    (any::<u32>(), any::<u64>(), any::<u64>(), 0..=99_991_231_u32, fact()).prop_map(
+        |(card, previous, at, date, fact)| Entry {
+            card: CardId(card),
+            previous: Seq(previous),
+            at,
+            date: LocalDate::from_packed(date),
+            fact,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn an_entry_comes_back_as_it_was_written(entry in entry()) {
+        prop_assert_eq!(Entry::decode(&entry.encode()), Ok(entry));
+    }
+
+    #[test]
+    fn every_entry_posts_lines_that_sum_to_zero(entry in entry()) {
+        let lines: alloc::vec::Vec<_> = postings(&entry).collect();
+        let sum: i128 = lines.iter().map(|line| i128::from(line.amount.minor())).sum();
+        prop_assert_eq!(sum, 0);
+        prop_assert!(matches!(lines.len(), 0 | 2 | 3), "{} lines", lines.len());
+        let mut books = Books::default();
+        books.add(&entry);
+        prop_assert_eq!(books.sum(), 0);
+        for account in Account::ALL {
+            let own = lines.iter().filter(|line| line.account == account);
+            let expected: i128 = own.map(|line| i128::from(line.amount.minor())).sum();
+            prop_assert_eq!(books.total(account), expected);
+        }
+    }
+
+    #[test]
+    fn any_octets_are_an_entry_or_say_why_not(octets in any::<[u8; 32]>(), kind in 0..14_u8) {
+        let mut whole = [0; ENTRY_OCTETS];
+        for (at, octet) in whole.iter_mut().enumerate() {
+            *octet = octets[at % 32].wrapping_add(at as u8);
+        }
+        (whole[0], whole[1]) = (kind, ENTRY_VERSION);
+        if let Ok(entry) = Entry::decode(&whole) {
+            // What it was read as is written and read again the same.
+            prop_assert_eq!(Entry::decode(&entry.encode()), Ok(entry));
+        }
+    }
+}
+
+fn loaded() -> Entry {
+    Entry {
+        card: CardId(7),
+        previous: Seq(3),
+        at: 1_795_341_600_000,
+        date: LocalDate::new(2026, 11, 22),
+        fact: Fact::Loaded(Loaded {
+            amount: Amount::from_minor(50_00),
+            source: LoadSource::Upn,
+            reference: Reference::new("SI05 1").unwrap(),
+            balance: Balance::from_minor(-1),
+            available: Balance::from_minor(-2),
+        }),
+    }
+}
+
+#[test]
+fn octets_of_another_version_or_kind_are_refused_in_clear_words() {
+    let mut newer = loaded().encode();
+    newer[1] = ENTRY_VERSION + 1;
+    let refused = Entry::decode(&newer).unwrap_err();
+    assert_eq!(refused, EntryError::UnknownVersion(ENTRY_VERSION + 1));
+    assert!(alloc::format!("{refused}").contains("newer"));
+
+    let mut unwritten = loaded().encode();
+    unwritten[1] = 0;
+    assert_eq!(Entry::decode(&unwritten), Err(EntryError::UnknownVersion(0)));
+    assert_eq!(Entry::decode(&[0; ENTRY_OCTETS]), Err(EntryError::UnknownVersion(0)));
+
+    for kind in [0, 12, 255] {
+        let mut foreign = loaded().encode();
+        foreign[0] = kind;
+        assert_eq!(Entry::decode(&foreign), Err(EntryError::UnknownKind(kind)));
+    }
+}
+
+#[test]
+fn a_field_without_a_value_of_its_own_names_its_octet() {
+    for (octet, value) in [(28, 0), (28, 9), (29, 65)] {
+        let mut damaged = loaded().encode();
+        damaged[octet] = value;
+        let at = u8::try_from(octet).unwrap();
+        assert_eq!(Entry::decode(&damaged), Err(EntryError::BadField(at)), "octet {octet}");
+    }
+}
+
+#[test]
+fn the_layout_does_not_move() {
+    // An entry of an old journal, octet for octet: whoever changes the layout must keep reading it.
+    let octets = loaded().encode();
+    let mut expected = [0; ENTRY_OCTETS];
+    expected[0] = 8;
+    expected[1] = 1;
+    expected[4] = 7;
+    expected[8] = 3;
+    expected[16..24].copy_from_slice(&1_795_341_600_000_u64.to_le_bytes());
+    expected[24..28].copy_from_slice(&20_261_122_u32.to_le_bytes());
+    (expected[28], expected[29]) = (4, 6);
+    expected[32..34].copy_from_slice(&5_000_u16.to_le_bytes());
+    expected[38..44].copy_from_slice(&[0xFF; 6]);
+    expected[44..50].copy_from_slice(&[0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
+    expected[64..70].copy_from_slice(b"SI05 1");
+    assert_eq!(octets, expected);
+}
