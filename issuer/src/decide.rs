@@ -296,27 +296,22 @@ fn authorize(
         PinStep::Judged(pin_tries) => pin_tries,
         PinStep::Need => return Ok(Decision::Need(ProofKind::Pin)),
     };
-    match request.ask {
-        Ask::AccountCheck => {
-            return Ok(inquire(Reason::AccountChecked, pin_tries));
-        }
-        Ask::BalanceInquiry => {
-            return Ok(inquire(Reason::Approved, pin_tries));
-        }
-        Ask::FeeEnquiry
-        | Ask::Purchase
-        | Ask::Refund { .. }
-        | Ask::Reversal(_)
-        | Ask::Withdrawal => {}
-    }
-    let spending = Spending::of(request.place, request.cash, request.amount);
-    if card.is_limited() {
+    if card.is_limited() && request.takes_money() {
+        let spending = Spending::of(request.place, request.cash, request.amount);
         card.spent().allows(now.local_date, spending, &policy.limits)?;
     }
     if signals.is_enumeration {
         return Err(Reason::SuspectedFraud.into());
     }
-    funds(request, card, policy, pin_tries)
+    match request.ask {
+        Ask::AccountCheck => Ok(inquire(Reason::AccountChecked, pin_tries)),
+        Ask::BalanceInquiry => Ok(inquire(Reason::Approved, pin_tries)),
+        Ask::FeeEnquiry
+        | Ask::Purchase
+        | Ask::Refund { .. }
+        | Ask::Reversal(_)
+        | Ask::Withdrawal => funds(request, card, policy, pin_tries),
+    }
 }
 
 const fn inquire(reason: Reason, pin_tries: Option<u8>) -> Decision {

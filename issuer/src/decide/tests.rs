@@ -1,1 +1,402 @@
-//! Tests.
+//! The order of the decision, row by row, and which rows hold for which kind of request.
+//!
+//! Each row has one case that hits it. For every two rows that can be hit together the earlier
+//! one must answer, so that swapping any two of them fails here.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may")]
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use cekr_iso8583::{
+    CurrencyCode, Expiry, Mcc, MerchantId, Mti, Pan, PanError, PinBlock, PosEntryMode,
+    ProcessingCode, Rrn, TerminalId,
+};
+
+use super::*;
+use crate::controls::Controls;
+use crate::entry::{CardId, Issued, LoadSource, Loaded, Name, Reference};
+use crate::money::Balance;
+use crate::policy::Bin;
+use crate::request::ReversalAsk;
+use crate::time::LocalDate;
+
+const NOW: Now = Now { unix_ms: 1_795_341_600_000, local_date: LocalDate::new(2026, 11, 22) };
+
+/// Everything that a decision rests on; the plain one is a withdrawal of 50.00 that is approved.
+struct Case {
+    request: Request,
+    proofs: Proofs,
+    card: Card,
+    signals: Signals,
+    policy: Policy,
+}
+
+fn key(class: u8) -> RequestKey {
+    let terminal = TerminalId::new(*b"ATM00001");
+    RequestKey { acquirer: 408_972, terminal, when: 1_122_100_000, stan: 1, class }
+}
+
+fn expiry() -> Expiry {
+    Expiry::new(3012).unwrap()
+}
+
+fn withdrawal() -> Request {
+    Request {
+        mti: Mti::new(200).unwrap(),
+        key: key(2),
+        ask: Ask::Withdrawal,
+        pan: Pan::from_number(4_761_730_000_000_011),
+        expiry: ExpiryRead::Told(expiry()),
+        processing_code: ProcessingCode::new(10_000).unwrap(),
+        transaction_amount: Amount::from_minor(50_00),
+        currency: CurrencyCode::EUR,
+        amount: Amount::from_minor(50_00),
+        cash: Amount::from_minor(50_00),
+        place: Place::Cashpoint,
+        needs: Channels::CASHPOINT,
+        entry_mode: PosEntryMode::new(51).unwrap(),
+        condition: 2,
+        mcc: Mcc::new(6011).unwrap(),
+        country: Some(*b"SI"),
+        rrn: Some(Rrn::new(*b"632610000001")),
+        merchant: Some(MerchantId::new(*b"KRANJ0000000001")),
+        pin_block: Some(PinBlock::new([7; 8])),
+        has_chip_data: true,
+        partial_allowed: false,
+    }
+}
+
+/// A card in this state with this much on it.
+fn card(status: CardStatus, cents: u64) -> Card {
+    let controls = Controls { status, ticks: Channels::ALL, expiry: expiry(), version: 0 };
+    let issued = Issued {
+        sealed_pan: [0; 24],
+        controls,
+        mok_id: 1,
+        pvv: Some(1234),
+        limited: true,
+        name: Name::new("ana").unwrap(),
+    };
+    let mut card = Card::issued(CardId(0), &issued);
+    happens(&mut card, Fact::Issued(issued));
+    let amount = Amount::from_minor(cents);
+    let balance = Balance::ZERO.plus(amount);
+    let reference = Reference::new("opening").unwrap();
+    let source = LoadSource::Opening;
+    happens(
+        &mut card,
+        Fact::Loaded(Loaded { amount, source, reference, balance, available: balance }),
+    );
+    card
+}
+
+fn happens(card: &mut Card, fact: Fact) {
+    let made = entry(card, NOW, fact);
+    let seq = card.last_seq().next();
+    card.apply(seq, &made);
+}
+
+/// The same at another merchant, which no refund of this one names.
+fn elsewhere(request: &Request) -> Request {
+    Request { merchant: None, rrn: None, ..request.clone() }
+}
+
+impl Case {
+    fn plain() -> Self {
+        Self {
+            request: withdrawal(),
+            proofs: Proofs { pin: Some(PinProof::Right) },
+            card: card(CardStatus::Active, 100_00),
+            signals: Signals::default(),
+            policy: Policy::default(),
+        }
+    }
+
+    fn of(ask: Ask) -> Self {
+        let mut case = Self::plain();
+        case.request.ask = ask;
+        case
+    }
+
+    fn decide(&self) -> Decision {
+        let Self { request, proofs, card, signals, policy } = self;
+        decide(request, proofs, card, signals, NOW, policy)
+    }
+
+    /// The reason of a decline, or none.
+    fn declined(&self) -> Option<Reason> {
+        match self.decide() {
+            Decision::Decline(decline) => Some(decline.reason),
+            Decision::Approve(_) => None,
+            Decision::Need(kind) => panic!("everything is proven, and {kind:?} is asked for"),
+        }
+    }
+
+    /// Puts the card into another state; what it did before stays.
+    fn set(&mut self, change: impl FnOnce(&mut Controls)) {
+        let mut controls = self.card.controls();
+        change(&mut controls);
+        happens(&mut self.card, Fact::ControlsSet(controls));
+    }
+}
+
+/// A row of the decision: its reason, what it is about, and how it is hit.
+struct Row {
+    reason: Reason,
+    /// Two rows about the same thing cannot be hit at once.
+    about: &'static str,
+    hit: fn(&mut Case),
+}
+
+fn row(reason: Reason, about: &'static str, hit: fn(&mut Case)) -> Row {
+    Row { reason, about, hit }
+}
+
+/// The rows that are decided here, in their order.
+fn rows() -> Vec<Row> {
+    vec![
+        row(Reason::NoSuchCard, "number", |case| case.request.pan = Err(PanError::Luhn)),
+        row(Reason::NotOurBin, "range", |case| {
+            case.policy.bins = vec![Bin::parse("476174").unwrap()];
+        }),
+        row(Reason::NoSuchCard, "state", |case| {
+            case.set(|controls| controls.status = CardStatus::Unknown);
+        }),
+        row(Reason::NotActivated, "state", |case| {
+            case.set(|controls| controls.status = CardStatus::NotActivated);
+        }),
+        row(Reason::Lost, "state", |case| {
+            case.set(|controls| controls.status = CardStatus::Lost);
+        }),
+        row(Reason::Stolen, "state", |case| {
+            case.set(|controls| controls.status = CardStatus::Stolen);
+        }),
+        row(Reason::Closed, "state", |case| {
+            case.set(|controls| controls.status = CardStatus::Closed);
+        }),
+        row(Reason::Expired, "expiry", |case| case.request.expiry = ExpiryRead::Contradictory),
+        row(Reason::Expired, "expiry", |case| {
+            case.request.expiry = ExpiryRead::Told(Expiry::new(3011).unwrap());
+        }),
+        row(Reason::Expired, "expiry", |case| {
+            case.request.expiry = ExpiryRead::Absent;
+            case.set(|controls| controls.expiry = Expiry::new(2610).unwrap());
+        }),
+        row(Reason::Locked, "state", |case| {
+            case.set(|controls| controls.status = CardStatus::Locked);
+        }),
+        row(Reason::ChannelOff, "ticks", |case| {
+            case.set(|controls| controls.ticks = Channels::NONE);
+        }),
+        row(Reason::AmountZero, "amount", |case| case.request.amount = Amount::from_minor(0)),
+        row(Reason::FallbackRefused, "chip", |case| case.request.has_chip_data = false),
+        row(Reason::PinTriesExceeded, "tries", |case| {
+            let refused = Answered {
+                pin_tries: Some(0),
+                ..answered(&case.request, &case.card, Reason::PinWrong)
+            };
+            happens(&mut case.card, Fact::Declined(refused));
+        }),
+        row(Reason::PinMissing, "PIN", |case| case.request.pin_block = None),
+        row(Reason::PinWrong, "PIN", |case| case.proofs.pin = Some(PinProof::Wrong)),
+        row(Reason::PinBlockUnreadable, "PIN", |case| {
+            case.proofs.pin = Some(PinProof::Unreadable);
+        }),
+        row(Reason::LimitAmount, "amount a day", |case| {
+            case.policy.limits.cash_day = Amount::from_minor(49_99);
+        }),
+        row(Reason::LimitCount, "count a day", |case| {
+            case.policy.limits.cash_count_day = 1;
+            let cent = Authorization {
+                reason: Reason::Approved,
+                amount: Amount::from_minor(1),
+                fee: Amount::from_minor(0),
+                cash: Amount::from_minor(1),
+                place: Place::Cashpoint,
+                hold_days: 0,
+                pin_tries: None,
+            };
+            let fact = authorized(&elsewhere(&case.request), &case.card, &cent);
+            happens(&mut case.card, fact);
+        }),
+        row(Reason::SuspectedFraud, "signals", |case| case.signals.is_enumeration = true),
+        row(Reason::InsufficientFunds, "funds", |case| {
+            let all = Authorization {
+                reason: Reason::Approved,
+                amount: Amount::from_minor(99_00),
+                fee: Amount::from_minor(0),
+                cash: Amount::from_minor(0),
+                place: Place::Shop,
+                hold_days: 5,
+                pin_tries: None,
+            };
+            let fact = authorized(&elsewhere(&case.request), &case.card, &all);
+            happens(&mut case.card, fact);
+        }),
+    ]
+}
+
+#[test]
+fn the_plain_case_is_approved_with_its_fee() {
+    let Decision::Approve(Effect::Authorize(approved)) = Case::plain().decide() else {
+        panic!("{:?}", Case::plain().decide())
+    };
+    assert_eq!(approved.reason, Reason::Approved);
+    assert_eq!((approved.amount.minor(), approved.fee.minor()), (50_00, 15_00));
+}
+
+#[test]
+fn each_row_is_hit_by_its_case() {
+    for Row { reason, hit, .. } in rows() {
+        let mut case = Case::plain();
+        hit(&mut case);
+        assert_eq!(case.declined(), Some(reason));
+    }
+}
+
+#[test]
+fn of_any_two_rows_the_earlier_one_answers() {
+    let mut pairs = 0;
+    for (at, first) in rows().iter().enumerate() {
+        for second in rows().iter().skip(at + 1).filter(|second| second.about != first.about) {
+            let mut case = Case::plain();
+            // The later one first: what hits the earlier must not undo it.
+            (second.hit)(&mut case);
+            (first.hit)(&mut case);
+            let why = (first.about, second.about);
+            assert_eq!(case.declined(), Some(first.reason), "{why:?}");
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 180, "{pairs} pairs");
+}
+
+/// Whether the row about `about` holds for a kind of request, as the table of the rules says.
+fn holds(ask: Ask, about: &str) -> bool {
+    match ask {
+        Ask::Withdrawal => true,
+        Ask::Purchase => !matches!(about, "PIN missing"),
+        Ask::AccountCheck => {
+            !matches!(about, "amount" | "amount a day" | "count a day" | "funds" | "PIN missing")
+        }
+        Ask::BalanceInquiry => {
+            !matches!(about, "ticks" | "amount" | "amount a day" | "count a day" | "funds")
+                && about != "PIN missing"
+        }
+        Ask::FeeEnquiry => matches!(about, "number" | "range" | "state 7"),
+        // A refund of nothing is no refund.
+        Ask::Refund { .. } => matches!(about, "number" | "range" | "state 7" | "amount"),
+        Ask::Reversal(_) => false,
+    }
+}
+
+#[test]
+fn each_kind_of_request_has_the_rows_that_hold_for_it() {
+    let itself = ReversalAsk {
+        original: key(0),
+        auth_code: None,
+        is_advice: true,
+        actual: Amount::from_minor(0),
+    };
+    let kinds = [
+        Ask::AccountCheck,
+        Ask::BalanceInquiry,
+        Ask::FeeEnquiry,
+        Ask::Purchase,
+        Ask::Refund { original: None },
+        Ask::Reversal(itself),
+        Ask::Withdrawal,
+    ];
+    for ask in kinds {
+        for Row { reason, about, hit } in rows() {
+            let about = match (about, reason) {
+                ("state", Reason::Locked) => "lock",
+                ("state", _) => "state 7",
+                ("PIN", Reason::PinMissing) => "PIN missing",
+                (about, _) => about,
+            };
+            let mut case = Case::of(ask);
+            hit(&mut case);
+            assert_eq!(case.declined(), holds(ask, about).then_some(reason), "{ask:?}, {about}");
+        }
+    }
+}
+
+#[test]
+fn without_the_card_a_wrong_expiry_looks_like_a_wrong_number() {
+    let mut case = Case::of(Ask::Purchase);
+    case.request.needs = Channels::ONLINE;
+    case.request.expiry = ExpiryRead::Contradictory;
+    let reason = case.declined().unwrap();
+    assert_eq!((reason, reason.response_code()), (Reason::ExpiredNotPresent, *b"14"));
+}
+
+#[test]
+fn part_is_approved_only_of_goods_in_euros_and_only_where_something_is_left() {
+    let asks = |change: &dyn Fn(&mut Case)| {
+        let mut case = Case::of(Ask::Purchase);
+        case.request.place = Place::Shop;
+        case.request.cash = Amount::from_minor(0);
+        case.request.needs = Channels::NONE;
+        case.request.amount = Amount::from_minor(100_01);
+        case.request.transaction_amount = Amount::from_minor(100_01);
+        case.request.partial_allowed = true;
+        change(&mut case);
+        case.decide()
+    };
+    let part = asks(&|_| {});
+    let Decision::Approve(Effect::Authorize(approved)) = part else { panic!("{part:?}") };
+    assert_eq!((approved.reason, approved.amount.minor()), (Reason::Partial, 100_00));
+    let declined = Decision::Decline(Reason::InsufficientFunds.into());
+    assert_eq!(asks(&|case| case.request.partial_allowed = false), declined);
+    assert_eq!(asks(&|case| case.request.cash = Amount::from_minor(10_00)), declined);
+    assert_eq!(asks(&|case| case.request.place = Place::Cashpoint), declined);
+    assert_eq!(asks(&|case| case.card = card(CardStatus::Active, 0)), declined);
+    let dollars = CurrencyCode::new(840).unwrap();
+    assert_eq!(asks(&|case| case.request.currency = dollars), declined);
+}
+
+#[test]
+fn a_pin_is_asked_for_only_when_the_rows_before_it_let_the_request_pass() {
+    for Row { reason, about, hit } in rows() {
+        let mut case = Case::plain();
+        hit(&mut case);
+        if about == "PIN" && reason != Reason::PinMissing {
+            continue;
+        }
+        case.proofs.pin = None;
+        let comes_before = reason < Reason::PinWrong || reason == Reason::PinMissing;
+        let expected = if comes_before {
+            matches!(case.decide(), Decision::Decline(_))
+        } else {
+            case.decide() == Decision::Need(ProofKind::Pin)
+        };
+        assert!(expected, "{reason:?}: {:?}", case.decide());
+    }
+}
+
+#[test]
+fn only_a_wrong_pin_counts_a_try_and_only_a_used_try_is_given_back() {
+    let tries = |decision: Decision| match decision {
+        Decision::Approve(Effect::Authorize(authorization)) => authorization.pin_tries,
+        Decision::Decline(decline) => decline.pin_tries,
+        Decision::Approve(_) | Decision::Need(_) => panic!("{decision:?}"),
+    };
+    let mut case = Case::plain();
+    assert_eq!(tries(case.decide()), None, "nothing to give back");
+    case.proofs.pin = Some(PinProof::Unreadable);
+    assert_eq!(tries(case.decide()), None);
+    case.proofs.pin = Some(PinProof::Wrong);
+    for left in [2, 1, 0] {
+        assert_eq!(tries(case.decide()), Some(left));
+        let fact = case.decide().fact(&case.request, &case.card).unwrap();
+        happens(&mut case.card, fact);
+    }
+    assert_eq!(case.declined(), Some(Reason::PinTriesExceeded));
+    let mut case = Case::plain();
+    case.proofs.pin = Some(PinProof::Wrong);
+    let fact = case.decide().fact(&case.request, &case.card).unwrap();
+    happens(&mut case.card, fact);
+    case.proofs.pin = Some(PinProof::Right);
+    assert_eq!(tries(case.decide()), Some(PIN_TRIES_MAX));
+}
