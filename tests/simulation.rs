@@ -26,7 +26,7 @@ use cekr_switch::journal::{Faults, Journal, JournalConfig, JournalId, SimDisk};
 
 use oracle::{Oracle, Rules, Verdict};
 use support::{
-    Bank, Reply, Told, framed, id_of, lenient, memory, no_limits, same_cards, shard_over,
+    Bank, CardSpec, Reply, Told, framed, id_of, lenient, memory, no_limits, same_cards, shard_over,
 };
 use world::{Event, World};
 
@@ -126,6 +126,19 @@ struct Exchange {
     reply: Reply,
 }
 
+/// Whether an answer tells what must not be lost: anything but a decline that changed nothing, the
+/// link's own messages, what a withdrawal would cost, and what is said of no card of ours.
+fn must_survive(request: &Told, code: &str, cards: &[CardSpec]) -> bool {
+    let is_enquiry = request.text(3).is_some_and(|kind| kind.starts_with("32"));
+    let is_ours = cards.iter().any(|card| Some(card.pan) == request.number(2));
+    let changes = match code {
+        "00" | "10" | "25" | "85" => true,
+        "55" => request.text(52).is_some(),
+        _ => false,
+    };
+    changes && is_ours && !is_enquiry && request.mti < 800
+}
+
 impl Run {
     /// Lets an event happen to both and compares; gives what was asked and answered.
     fn happens(&mut self, world: &mut World, event: Event, place: &str) -> Vec<Exchange> {
@@ -187,6 +200,10 @@ impl Run {
                 self.oracle.learn(code);
             }
             world.hear(told, reply.told.text(38));
+            if must_survive(told, verdict.code, &world.cards) {
+                let waits = matches!(reply.ticket, Ticket::After(_));
+                assert!(waits, "{place}: {told:?} is answered before its entry is kept");
+            }
             exchanges.push(Exchange { octets: octets.clone(), request, reply });
         }
         assert!(replies.next().is_none(), "{place}: a reply to nothing");
