@@ -27,7 +27,7 @@ fn table<I: CardIndex>() -> CardTable<I> {
 fn look_up<I: CardIndex>(table: &CardTable<I>, pans: &[Pan], count: u64, seed: u64) -> u64 {
     let mut random = Random(seed);
     (0..count).fold(0, |sum, _| {
-        let at = (random.next() % pans.len() as u64) as usize;
+        let at = (random.draw() % pans.len() as u64) as usize;
         let cell = table.find(black_box(pans[at])).expect("every number was added");
         sum ^ u64::from(cell.controls().version)
     })

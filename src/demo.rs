@@ -522,9 +522,6 @@ fn config(dir: &Path) -> Told<Config> {
     config.data.durability = Durability::Sync;
     // A tour writes little: preparing a segment of the usual size would take longer than it.
     config.journal.segment_octets = 4 * 1_024 * 1_024;
-    // Until confirmations and chips exist these are what the defaults behave as anyway.
-    config.policy.ecommerce_requires = EcommerceRequires::Tick;
-    config.policy.cashpoint_requires = CashpointRequires::Any;
     config.listener.first_mut().addr = Address::parse("127.0.0.1:0")?;
     config.http.addr = Address::parse("127.0.0.1:0")?;
     Ok(config)

@@ -373,6 +373,29 @@ fn bad_prefix(def: &FieldDef, octets: &[u8], at: usize) -> At {
     At::one(at + bad, ParseErrorKind::BadLength)
 }
 
+/// The digits of DE 2 as a number, without a look at the rest: a hint for whoever wants to fetch
+/// the card while the message is parsed. It proves nothing; `None` where the element is absent or
+/// does not stand where it should.
+///
+/// ```
+/// use cekr_iso8583::{CEKR87, view};
+/// let begun = b"0200\x40\0\0\0\0\0\0\x00164761730000000011";
+/// assert_eq!(view::card_number_ahead(&CEKR87, begun), Some(4_761_730_000_000_011));
+/// ```
+#[must_use]
+#[inline]
+pub fn card_number_ahead(spec: &Spec, message: &[u8]) -> Option<u64> {
+    let mti_octets = match spec.mti() {
+        Encoding::Bcd | Encoding::Binary => 2,
+        Encoding::Ascii | Encoding::Ebcdic | Encoding::Hex => 4,
+    };
+    let (announced, at) = read_bitmaps(spec.bitmap(), message, mti_octets).ok()?;
+    let def = spec.fields().get(1).filter(|_| announced.has(2))?;
+    let (end, len) = field_end(def, message, at).ok()?;
+    let value = message.get(at + def.prefix_octets()..end)?;
+    Field::new(value, def, len).number()
+}
+
 /// Characters that a length prefix's number stands for.
 #[inline]
 const fn characters_of(def: &FieldDef, counts: Counts, claimed: usize) -> usize {

@@ -1,5 +1,6 @@
 //! One card: its controls, its money, its counters; [`Card::apply`] is the only way it changes.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use crate::controls::{CardStatus, Controls};
@@ -39,7 +40,15 @@ pub struct Card {
     last_seq: Seq,
     last_at: u64,
     transactions: Transactions,
+    /// What few cards have: apart, so that the rest of a card is near together.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Rare {
+    /// Originals whose reversal came before them.
     remembered: VecDeque<RequestKey>,
+    /// Loads that were posted.
     loads: VecDeque<u64>,
 }
 
@@ -150,7 +159,8 @@ impl Card {
     /// Whether a reversal of the request with this key came before it.
     #[must_use]
     pub fn remembers_reversal_of(&self, key: &RequestKey) -> bool {
-        self.remembered.iter().any(|original| {
+        let remembered = self.rare.iter().flat_map(|rare| &rare.remembered);
+        remembered.into_iter().any(|original| {
             original.stan == key.stan
                 && original.when == key.when
                 && original.terminal == key.terminal
@@ -160,7 +170,8 @@ impl Card {
     /// Whether a load of this source and reference was posted already.
     #[must_use]
     pub fn has_load(&self, source: LoadSource, reference: &Reference) -> bool {
-        self.loads.contains(&load_mark(source, reference))
+        let mark = load_mark(source, reference);
+        self.rare.as_ref().is_some_and(|rare| rare.loads.contains(&mark))
     }
 
     /// Whether one more decline that changes nothing gets an entry of its own in this hour.
@@ -188,7 +199,7 @@ impl Card {
         if now.unix_ms < expires_at {
             return None;
         }
-        let hold = self.transactions.newest(|kept| kept.seq == seq)?;
+        let hold = self.transactions.by_seq(seq)?;
         Some(Fact::HoldExpired(HoldExpired {
             original: seq,
             amount: hold.amount_left,
@@ -213,7 +224,7 @@ impl Card {
             }
             Fact::HoldExpired(fact) => {
                 self.held = self.held.saturating_sub(fact.amount).saturating_sub(fact.fee);
-                if let Some(hold) = self.transactions.by_seq(fact.original) {
+                if let Some(hold) = self.transactions.by_seq_mut(fact.original) {
                     hold.money = Money::Released;
                     hold.amount_left = Amount::default();
                     hold.fee_left = Amount::default();
@@ -224,7 +235,7 @@ impl Card {
             Fact::Issued(fact) => *self = Self::issued(entry.card, fact),
             Fact::Loaded(fact) => self.apply_loaded(entry, fact),
             Fact::RefundPending(fact) => {
-                if let Some(purchase) = self.transactions.by_seq(fact.original) {
+                if let Some(purchase) = self.transactions.by_seq_mut(fact.original) {
                     purchase.refunded = purchase.refunded.saturating_add(fact.answered.amount);
                 }
             }
@@ -256,16 +267,18 @@ impl Card {
         if fact.source != LoadSource::Opening {
             self.spent.add_load(entry.date, fact.amount);
         }
-        remember(&mut self.loads, load_mark(fact.source, &fact.reference), LOADS_REMEMBERED_MAX);
+        let mark = load_mark(fact.source, &fact.reference);
+        remember(&mut self.rare.get_or_insert_default().loads, mark, LOADS_REMEMBERED_MAX);
     }
 
     fn apply_remembered(&mut self, fact: &Remembered) {
-        remember(&mut self.remembered, fact.original, REMEMBERED_MAX);
+        let rare = self.rare.get_or_insert_default();
+        remember(&mut rare.remembered, fact.original, REMEMBERED_MAX);
     }
 
     fn apply_reversed(&mut self, fact: &Reversed) {
         let given_back = fact.answered.amount.saturating_add(fact.answered.fee);
-        let Some(original) = self.transactions.by_seq(fact.original) else {
+        let Some(original) = self.transactions.by_seq_mut(fact.original) else {
             return;
         };
         let was_open = original.amount_left.minor() > 0;

@@ -148,15 +148,17 @@ pub enum PinProof {
 /// What the node knows beyond the card.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Signals {
-    /// What became of the request that a reversal names, where it changed nothing.
+    /// What became of the request that a reversal names.
     pub original: OriginalSeen,
     /// Whether failures around this card, range or terminal passed their bound.
     pub is_enumeration: bool,
 }
 
-/// What is known of a reversal's original besides the card's own transactions.
+/// What the answers that are kept tell of a reversal's original.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum OriginalSeen {
+    /// It was approved by this entry.
+    Approved(Seq),
     /// It was answered, and declined.
     Declined,
     /// Nothing.

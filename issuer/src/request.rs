@@ -196,6 +196,7 @@ struct Read<'v, 'a> {
     mti: Mti,
     key: RequestKey,
     code: ProcessingCode,
+    mcc: Mcc,
     condition: u8,
 }
 
@@ -241,12 +242,12 @@ fn parse_card<'v, 'a>(
         class: mti.class_pair(),
     };
     let condition = view.pos_condition().unwrap_or_default();
-    let read = Read { view, mti, key, code, condition };
+    let mcc = view.mcc().unwrap_or_default();
+    let read = Read { view, mti, key, code, mcc, condition };
     let (pan, expiry) = card_data(view)?;
     let ask = ask(&read)?;
     let transaction_amount = transaction_amount(view, ask)?;
     let amount = billing_amount(view, currency, transaction_amount)?;
-    let mcc = view.mcc().unwrap_or_default();
     let cash = cash_part(&read, ask, currency, transaction_amount, amount)?;
     let country = country(view);
     let entry_mode = view.pos_entry_mode().unwrap_or_default();
@@ -309,7 +310,7 @@ fn card_data(view: &View<'_>) -> Result<(Result<Pan, PanError>, ExpiryRead), Rej
 
 /// The kind of a 01xx or 02xx by the first two digits of DE 3.
 fn card_ask(read: &Read<'_, '_>) -> Result<Ask, Reject> {
-    let is_bank_cash = matches!(read.view.mcc().unwrap_or_default().number(), 6010 | 6011);
+    let is_bank_cash = matches!(read.mcc.number(), 6010 | 6011);
     match read.code.transaction() {
         0 if read.condition == 51 && is_zero(read.view) => Ok(Ask::AccountCheck),
         0 | 9 | 11 if is_bank_cash => Ok(Ask::Withdrawal),

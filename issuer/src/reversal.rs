@@ -18,7 +18,7 @@ pub(crate) fn decide(
     card: &Card,
     signals: &Signals,
 ) -> Result<Decision, Decline> {
-    let Some(original) = find(request, ask, card) else {
+    let Some(original) = find(request, ask, card, signals) else {
         return Ok(without_original(ask, signals));
     };
     let told = request.transaction_amount.max(ask.actual);
@@ -43,8 +43,21 @@ pub(crate) fn decide(
 }
 
 /// By DE 90, else by trace number, time and terminal, else by reference and approval code.
-fn find<'c>(request: &Request, ask: &ReversalAsk, card: &'c Card) -> Option<&'c Transaction> {
+///
+/// The answers lead to it at once; the walk is for an original that came from an acquirer which the
+/// reversal does not name.
+fn find<'c>(
+    request: &Request,
+    ask: &ReversalAsk,
+    card: &'c Card,
+    signals: &Signals,
+) -> Option<&'c Transaction> {
     let transactions = card.transactions();
+    if let OriginalSeen::Approved(seq) = signals.original
+        && let Some(found) = transactions.by_seq(seq)
+    {
+        return Some(found);
+    }
     transactions.newest(|kept| kept.is_named_by(&ask.original)).or_else(|| {
         let (rrn, code) = (request.rrn?, ask.auth_code?);
         transactions.newest(|kept| kept.rrn == rrn && auth_code(kept.seq) == code)

@@ -9,8 +9,9 @@ use crate::key::RequestKey;
 use crate::money::Amount;
 use crate::time::LocalDate;
 
-/// The most transactions that one card keeps, open holds among them.
-pub const TRANSACTIONS_MAX: usize = 65_536;
+/// The most transactions that one card keeps, open holds among them: more than a card can make in
+/// the life of a hold, so that only a load test meets it.
+pub const TRANSACTIONS_MAX: usize = 1 << 20;
 
 /// Above this many, the oldest goes when it is no open hold: a card does not pay so often that a
 /// reversal could still name it.
@@ -126,10 +127,10 @@ impl Transaction {
 pub struct Transactions(VecDeque<Transaction>);
 
 impl Transactions {
-    /// Whether one more can be kept: not when every place is taken by an open hold.
+    /// Whether one more can be kept.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.0.len() < TRANSACTIONS_MAX || self.0.iter().any(|kept| !kept.is_open())
+        self.0.len() < TRANSACTIONS_MAX
     }
 
     pub(crate) fn push(&mut self, transaction: Transaction) {
@@ -140,21 +141,28 @@ impl Transactions {
             }
             self.0.pop_front();
         }
-        if self.0.len() >= TRANSACTIONS_MAX {
-            let done = self.0.iter().position(|kept| !kept.is_open()).unwrap_or_default();
-            self.0.remove(done);
-        }
         self.0.push_back(transaction);
     }
 
-    /// The newest transaction that `names` accepts: what is reversed was seldom long ago.
+    /// The newest transaction that `names` accepts, among the newest [`POSTED_MAX`]: what is
+    /// reversed was seldom long ago, and the walk is made under the card's lock.
     pub fn newest(&self, names: impl Fn(&Transaction) -> bool) -> Option<&Transaction> {
-        self.0.iter().rev().find(|kept| names(kept))
+        self.0.iter().rev().take(POSTED_MAX).find(|kept| names(kept))
     }
 
-    pub(crate) fn by_seq(&mut self, seq: Seq) -> Option<&mut Transaction> {
-        let at = self.0.binary_search_by_key(&seq, |kept| kept.seq).ok()?;
+    /// The transaction that this entry made.
+    #[must_use]
+    pub fn by_seq(&self, seq: Seq) -> Option<&Transaction> {
+        self.0.get(self.place(seq)?)
+    }
+
+    pub(crate) fn by_seq_mut(&mut self, seq: Seq) -> Option<&mut Transaction> {
+        let at = self.place(seq)?;
         self.0.get_mut(at)
+    }
+
+    fn place(&self, seq: Seq) -> Option<usize> {
+        self.0.binary_search_by_key(&seq, |kept| kept.seq).ok()
     }
 
     /// The earliest moment at which a hold expires, in ms since 1970, and its entry.

@@ -6,16 +6,17 @@
 //! connections bring it at the same moment. Lock order: a card, then a stripe, never two of either.
 //!
 //! A stripe keeps two generations of fixed size. When the newer one is full the older is dropped,
-//! unless it is too young to be forgotten: then new work must wait.
+//! unless it is too young to be forgotten: then new work must wait. The places of a generation are
+//! atomics outside the lock, so that the one a key will need can be fetched ahead without it.
 
 use cekr_issuer::{RequestKey, Seq};
 
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 
 /// Sizes of the memory of answers.
 #[derive(Clone, Copy, Debug)]
 pub struct AnswersConfig {
-    /// The most answers that are kept.
+    /// The most answers that are kept; each takes 16 to 32 octets from the start.
     pub answers_max: usize,
     /// The youngest an answer may be when it is forgotten for want of room, in milliseconds; zero
     /// forgets the oldest whatever its age.
@@ -25,17 +26,76 @@ pub struct AnswersConfig {
 /// The memory of answers.
 pub struct Answers {
     stripes: Box<[Mutex<Stripe>]>,
+    /// Places of both generations of every stripe, stripe after stripe.
+    places: [Box<[Place]>; 2],
+    places_per_stripe: usize,
     secret: [u64; 2],
     generation_max: usize,
     window_min_ms: u64,
 }
 
+/// The number of the entry that answered, under some bits of the fingerprint; zero is free.
+///
+/// One word, so that eight places share a line of the cache. The bits only spare most looks at
+/// entries of other keys: the entry tells for certain.
+#[derive(Default)]
+struct Place(AtomicU64);
+
+/// Bits of an entry's number: enough for half a year of a million entries a second.
+const SEQ_BITS: u32 = 44;
+
+const SEQ_MASK: u64 = (1 << SEQ_BITS) - 1;
+
+impl Place {
+    fn is_free(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    fn put(&self, mark: Mark, seq: Seq) {
+        self.0.store(mark.tag() | (seq.0 & SEQ_MASK), Ordering::Relaxed);
+    }
+
+    /// The entry that stands here, if it may be that of `mark`.
+    fn seq_of(&self, mark: Mark) -> Option<Seq> {
+        let word = self.0.load(Ordering::Relaxed);
+        (word & !SEQ_MASK == mark.tag()).then_some(Seq(word & SEQ_MASK))
+    }
+}
+
+/// What a stripe knows of its two generations; its lock guards their places as well.
+#[derive(Default)]
+struct Stripe {
+    /// Which of the two is the newer one.
+    newer: usize,
+    generations: [Generation; 2],
+}
+
+#[derive(Clone, Copy, Default)]
+struct Generation {
+    len: usize,
+    oldest_at: u64,
+    newest_at: u64,
+}
+
+/// A fingerprint and where it belongs.
+#[derive(Clone, Copy)]
+pub struct Mark {
+    fingerprint: u64,
+    stripe: usize,
+}
+
+impl Mark {
+    /// The bits that a place keeps: of those that choose neither the stripe nor the place.
+    const fn tag(self) -> u64 {
+        self.fingerprint << 16 & !SEQ_MASK
+    }
+}
+
 /// One stripe, held while a request with a key in it is decided.
 pub struct Held<'a> {
+    answers: &'a Answers,
     stripe: MutexGuard<'a, Stripe>,
-    fingerprint: u64,
-    generation_max: usize,
-    window_min_ms: u64,
+    mark: Mark,
 }
 
 /// How long an answer is kept at the most: a terminal's own day.
@@ -48,119 +108,120 @@ impl Answers {
     #[must_use]
     pub fn new(config: AnswersConfig, secret: [u64; 2]) -> Self {
         let stripes = (config.answers_max / 16).clamp(1, STRIPES_MAX).next_power_of_two();
+        let generation_max = (config.answers_max / stripes / 2).max(1);
+        // At most half of the places are taken, so that a probe is short and ends.
+        let places_per_stripe = (generation_max * 2).next_power_of_two();
+        let places = || (0..stripes * places_per_stripe).map(|_| Place::default()).collect();
         Self {
             stripes: (0..stripes).map(|_| Mutex::default()).collect(),
+            places: [places(), places()],
+            places_per_stripe,
             secret,
-            generation_max: (config.answers_max / stripes / 2).max(1),
+            generation_max,
             window_min_ms: config.window_min_ms,
         }
     }
 
-    /// Takes the stripe of `key`.
+    /// The mark of `key`, by which it is held.
     #[must_use]
-    pub fn hold(&self, key: &RequestKey) -> Option<Held<'_>> {
-        // Zero marks a free place.
-        let fingerprint = key.fingerprint(self.secret).max(1);
+    pub fn mark(&self, key: &RequestKey) -> Mark {
+        let fingerprint = key.fingerprint(self.secret);
         // The low bits choose the place within a generation.
-        let at = (fingerprint >> 48) as usize & (self.stripes.len() - 1);
-        let stripe = self.stripes.get(at)?.lock();
-        let (generation_max, window_min_ms) = (self.generation_max, self.window_min_ms);
-        Some(Held { stripe, fingerprint, generation_max, window_min_ms })
+        let stripe = (fingerprint >> 48) as usize & (self.stripes.len() - 1);
+        Mark { fingerprint, stripe }
+    }
+
+    /// Reads the places where `mark` would stand, so that they are on their way into the cache.
+    pub fn touch(&self, mark: Mark) {
+        for places in &self.places {
+            if let Some(place) = places.get(self.index(mark, 0)) {
+                let _ = place.is_free();
+            }
+        }
+    }
+
+    /// Takes the stripe of `mark`.
+    #[must_use]
+    pub fn hold(&self, mark: Mark) -> Option<Held<'_>> {
+        let stripe = self.stripes.get(mark.stripe)?.lock();
+        Some(Held { answers: self, stripe, mark })
+    }
+
+    /// The place at which the probe of `mark` arrives after `step` steps.
+    const fn index(&self, mark: Mark, step: usize) -> usize {
+        let within = (mark.fingerprint as usize).wrapping_add(step) & (self.places_per_stripe - 1);
+        mark.stripe * self.places_per_stripe + within
+    }
+
+    /// The places of a generation along the probe of `mark`.
+    fn probe(&self, generation: usize, mark: Mark) -> impl Iterator<Item = &Place> {
+        let places = self.places.get(generation).map(|places| &**places).unwrap_or_default();
+        (0..self.places_per_stripe).filter_map(move |step| places.get(self.index(mark, step)))
+    }
+
+    fn clear(&self, generation: usize, stripe: usize) {
+        let first = stripe * self.places_per_stripe;
+        let range = first..first + self.places_per_stripe;
+        let places = self.places.get(generation).and_then(|places| places.get(range));
+        for place in places.unwrap_or_default() {
+            place.0.store(0, Ordering::Relaxed);
+        }
     }
 }
 
 impl Held<'_> {
     /// Entries whose keys have this fingerprint, newest generation first.
     pub fn candidates(&self) -> impl Iterator<Item = Seq> {
-        let generations = [&self.stripe.newer, &self.stripe.older];
-        generations.into_iter().flat_map(|kept| kept.find(self.fingerprint))
+        let newer = self.stripe.newer;
+        [newer, 1 - newer].into_iter().flat_map(|generation| {
+            let probe = self.answers.probe(generation, self.mark);
+            let taken = probe.take_while(|place| !place.is_free());
+            taken.filter_map(|place| place.seq_of(self.mark))
+        })
     }
 
     /// Whether one more answer can be kept without forgetting one that is too young.
     #[must_use]
     pub fn has_room(&self, now_ms: u64) -> bool {
-        let is_full = self.stripe.newer.len >= self.generation_max;
-        let older = &self.stripe.older;
-        let is_young = older.newest_at.saturating_add(self.window_min_ms) > now_ms;
+        let [newer, older] = self.generations();
+        let is_full = newer.len >= self.answers.generation_max;
+        let is_young = older.newest_at.saturating_add(self.answers.window_min_ms) > now_ms;
         !is_full || older.len == 0 || !is_young
     }
 
     /// Keeps `seq` as the answer to this key.
     pub fn remember(&mut self, seq: Seq, now_ms: u64) {
-        let stripe = &mut *self.stripe;
-        let is_day_old = stripe.newer.oldest_at.saturating_add(KEPT_MS) <= now_ms;
-        if stripe.newer.len > 0 && (stripe.newer.len >= self.generation_max || is_day_old) {
-            std::mem::swap(&mut stripe.newer, &mut stripe.older);
-            stripe.newer.clear();
+        let [newer, _] = self.generations();
+        let is_day_old = newer.oldest_at.saturating_add(KEPT_MS) <= now_ms;
+        if newer.len > 0 && (newer.len >= self.answers.generation_max || is_day_old) {
+            self.stripe.newer = 1 - self.stripe.newer;
+            self.answers.clear(self.stripe.newer, self.mark.stripe);
+            *self.newer_mut() = Generation::default();
         }
-        stripe.newer.insert(self.fingerprint, seq, now_ms);
+        let answers = self.answers;
+        let mut probe = answers.probe(self.stripe.newer, self.mark);
+        if let Some(free) = probe.find(|place| place.is_free()) {
+            free.put(self.mark, seq);
+        }
+        let newer = self.newer_mut();
+        if newer.len == 0 {
+            newer.oldest_at = now_ms;
+        }
+        newer.newest_at = now_ms;
+        newer.len += 1;
+    }
+
+    /// The newer generation, then the older.
+    fn generations(&self) -> [Generation; 2] {
+        let [first, second] = self.stripe.generations;
+        if self.stripe.newer == 0 { [first, second] } else { [second, first] }
+    }
+
+    fn newer_mut(&mut self) -> &mut Generation {
+        let Stripe { newer, generations: [first, second] } = &mut *self.stripe;
+        if *newer == 0 { first } else { second }
     }
 }
-
-#[derive(Default)]
-struct Stripe {
-    newer: Generation,
-    older: Generation,
-}
-
-/// Open addressing over (fingerprint, entry); at most half of the places are taken.
-#[derive(Default)]
-struct Generation {
-    places: Vec<(u64, Seq)>,
-    len: usize,
-    oldest_at: u64,
-    newest_at: u64,
-}
-
-impl Generation {
-    fn find(&self, fingerprint: u64) -> impl Iterator<Item = Seq> {
-        let mask = self.places.len().wrapping_sub(1);
-        let probe = (0..self.places.len()).map_while(move |step| {
-            let at = (fingerprint as usize).wrapping_add(step) & mask;
-            self.places.get(at).copied().filter(|place| place.0 != 0)
-        });
-        probe.filter(move |place| place.0 == fingerprint).map(|place| place.1)
-    }
-
-    fn insert(&mut self, fingerprint: u64, seq: Seq, now_ms: u64) {
-        if self.len * 2 >= self.places.len() {
-            self.grow();
-        }
-        self.put(fingerprint, seq);
-        if self.len == 0 {
-            self.oldest_at = now_ms;
-        }
-        self.newest_at = now_ms;
-        self.len += 1;
-    }
-
-    fn put(&mut self, fingerprint: u64, seq: Seq) {
-        let mask = self.places.len().wrapping_sub(1);
-        for step in 0..self.places.len() {
-            let at = (fingerprint as usize).wrapping_add(step) & mask;
-            if let Some(place) = self.places.get_mut(at).filter(|place| place.0 == 0) {
-                *place = (fingerprint, seq);
-                return;
-            }
-        }
-    }
-
-    fn grow(&mut self) {
-        let places = vec![(0, Seq::NONE); (self.places.len() * 2).max(FIRST_PLACES)];
-        for (fingerprint, seq) in std::mem::replace(&mut self.places, places) {
-            if fingerprint != 0 {
-                self.put(fingerprint, seq);
-            }
-        }
-    }
-
-    fn clear(&mut self) {
-        self.places.fill((0, Seq::NONE));
-        self.len = 0;
-    }
-}
-
-const FIRST_PLACES: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -178,8 +239,12 @@ mod tests {
         Answers::new(AnswersConfig { answers_max, window_min_ms }, [1, 2])
     }
 
+    fn held(answers: &Answers, stan: u32) -> Held<'_> {
+        answers.hold(answers.mark(&key(stan))).unwrap()
+    }
+
     fn finds(answers: &Answers, stan: u32) -> Option<Seq> {
-        answers.hold(&key(stan)).unwrap().candidates().next()
+        held(answers, stan).candidates().next()
     }
 
     #[test]
@@ -187,7 +252,7 @@ mod tests {
         let answers = memory(64, 0);
         for stan in 1..=32 {
             assert_eq!(finds(&answers, stan), None);
-            answers.hold(&key(stan)).unwrap().remember(Seq(u64::from(stan)), 0);
+            held(&answers, stan).remember(Seq(u64::from(stan)), 0);
         }
         for stan in 20..=32 {
             assert_eq!(finds(&answers, stan), Some(Seq(u64::from(stan))));
@@ -198,12 +263,12 @@ mod tests {
     fn a_young_generation_is_not_forgotten_and_an_old_one_is() {
         let answers = memory(8, 600_000);
         for stan in 1..=8 {
-            let mut held = answers.hold(&key(stan)).unwrap();
+            let mut held = held(&answers, stan);
             assert!(held.has_room(1_000), "answer {stan} of 8 has room");
             held.remember(Seq(u64::from(stan)), 1_000);
         }
-        assert!(!answers.hold(&key(9)).unwrap().has_room(600_999));
-        let mut held = answers.hold(&key(9)).unwrap();
+        assert!(!held(&answers, 9).has_room(600_999));
+        let mut held = held(&answers, 9);
         assert!(held.has_room(601_000));
         held.remember(Seq(9), 601_000);
         drop(held);

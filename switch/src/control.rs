@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use cekr_issuer::decide::entry as entry_of;
 use cekr_issuer::entry::{LoadSource, Reference};
 use cekr_issuer::limit::LoadRefused;
 use cekr_issuer::{Amount, Card, CardId, CardStatus, Channels, Controls, Fact, Now, Policy, Seq};
@@ -266,7 +267,8 @@ impl Control {
         if !card.has_load(source, &reference) {
             self.allow_load(&card, amount, now)?;
             let fact = loaded(&card, amount, source, reference);
-            self.shard.commit(cell, &mut card, now, fact).map_err(|_| ControlError::Busy)?;
+            let entry = entry_of(&card, now, fact);
+            self.shard.commit(cell, &mut card, &entry).map_err(|_| ControlError::Busy)?;
         }
         let snapshot = self.shard.snapshot_of(cell, &card).ok_or(ControlError::NotFound)?;
         drop(card);
@@ -353,7 +355,8 @@ impl Control {
         if after != before {
             let after = Controls { version: before.version.wrapping_add(1), ..after };
             let fact = Fact::ControlsSet(after);
-            self.shard.commit(cell, &mut card, now, fact).map_err(|_| ControlError::Busy)?;
+            let entry = entry_of(&card, now, fact);
+            self.shard.commit(cell, &mut card, &entry).map_err(|_| ControlError::Busy)?;
         }
         let snapshot = self.shard.snapshot_of(cell, &card).ok_or(ControlError::NotFound)?;
         drop(card);

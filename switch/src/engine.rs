@@ -1,10 +1,11 @@
 //! The engine: the octets of a read in, framed replies out, each with what it must wait for.
 //!
 //! Synchronous, without socket, file, clock or randomness: a seeded world drives this same code.
-//! All frames of a read are parsed before the first is decided, and each card's cell is touched
-//! meanwhile: the memory it needs is on its way while the next message is parsed.
+//! Frames are told apart and parsed some at a time, and what each will need of cards and answers is
+//! touched, before the first is decided: the memory is on its way meanwhile.
 
-use cekr_iso8583::{Damaged, FrameError, Framing, Header, ParseErrorKind, Spec, Step, View};
+use cekr_iso8583::{Damaged, FrameError, Framing, Header, ParseErrorKind, Spec, Step, View, view};
+use cekr_issuer::decide::entry as entry_of;
 use cekr_issuer::entry::Place;
 use cekr_issuer::{
     Answer, Ask, Card, Decision, Fact, Inbound, Now, OriginalSeen, Policy, ProofKind, Proofs,
@@ -138,7 +139,7 @@ impl Tally {
 /// longer than this gets no room to have all of it echoed, which no element that we echo needs.
 const REPLY_OCTETS_MAX: usize = 4_096;
 
-/// Messages that are parsed ahead: as many as a core's first cache holds besides the rest.
+/// Messages that are told apart ahead: about as many reads of memory as a core has under way.
 const AHEAD: usize = 16;
 
 /// The decision with all that it rests on.
@@ -147,12 +148,30 @@ pub struct Engine {
     policy: Policy,
 }
 
-/// One message, read as far as it can be read without its card.
-struct Parsed<'a, 's> {
+/// One message that was told apart, and the cell that it seems to need.
+#[derive(Clone, Copy)]
+struct Frame<'a, 's> {
     header: Header,
-    view: Result<View<'a>, Damaged<'a>>,
-    inbound: Result<Inbound, Reject>,
+    message: &'a [u8],
     cell: Option<&'s Cell>,
+}
+
+impl Frame<'_, '_> {
+    /// A free place.
+    const NONE: Self = Self { header: Header { tpdu: [0; 5] }, message: &[], cell: None };
+}
+
+/// A message as it was read, whole or damaged.
+type ViewRead<'a> = Result<View<'a>, Damaged<'a>>;
+
+/// What it asks, as far as that can be told without its card.
+type InboundRead = Result<Inbound, Reject>;
+
+fn inbound_of(view: &ViewRead<'_>, link: &Link) -> InboundRead {
+    match view {
+        Ok(view) => Inbound::parse(view, link.id),
+        Err(_) => Err(Reject::Answer(Reason::FormatError)),
+    }
 }
 
 /// What a message is answered, and after what.
@@ -199,25 +218,24 @@ impl Engine {
         let now = self.shard.not_before_last(now);
         let mut consumed = 0;
         loop {
-            let mut ahead: [Option<Parsed<'_, '_>>; AHEAD] = [const { None }; AHEAD];
-            let mut places = ahead.iter_mut();
+            let mut ahead = [Frame::NONE; AHEAD];
+            let mut count = 0;
             let ended = loop {
                 let rest = input.get(consumed..).unwrap_or_default();
-                // The slot is taken before the frame, so that no frame is read without one.
-                let Some(place) = places.next() else { break None };
+                // The place is taken before the frame, so that no frame is read without one.
+                let Some(place) = ahead.get_mut(count) else { break None };
                 match link.framing.next(rest, link.octets_max) {
                     Ok(Step::Message { header, message, consumed: octets }) => {
                         consumed += octets;
-                        *place = Some(self.parse(link, header, message));
+                        count += 1;
+                        *place = Frame { header, message, cell: None };
                     }
                     Ok(Step::KeepAlive { consumed: octets }) => consumed += octets,
                     Ok(Step::NeedMore) => break Some(Ok(())),
                     Err(error) => break Some(Err(error)),
                 }
             };
-            for parsed in ahead.iter().flatten() {
-                self.answer(link, parsed, now, out);
-            }
+            self.answer_all(link, ahead.get_mut(..count).unwrap_or_default(), now, out);
             match ended {
                 None => {}
                 Some(Err(error)) if consumed == 0 => return Err(error),
@@ -226,24 +244,71 @@ impl Engine {
         }
     }
 
-    fn parse<'a>(&self, link: &Link, header: Header, message: &'a [u8]) -> Parsed<'a, '_> {
-        let view = View::parse(link.spec, message);
-        let inbound = match &view {
-            Ok(view) => Inbound::parse(view, link.id),
-            Err(_) => Err(Reject::Answer(Reason::FormatError)),
-        };
-        let cell = match &inbound {
-            Ok(Inbound::Card(Request { pan: Ok(pan), .. })) => self.shard.cards().find(*pan),
-            Ok(Inbound::Card(_) | Inbound::Network(_)) | Err(_) => None,
-        };
-        if let Some(cell) = cell {
-            cell.touch();
+    fn answer_all<'s>(
+        &'s self,
+        link: &Link,
+        frames: &mut [Frame<'_, 's>],
+        now: Now,
+        out: &mut Outgoing,
+    ) {
+        if let [alone] = frames {
+            let view = View::parse(link.spec, alone.message);
+            let inbound = inbound_of(&view, link);
+            return self.answer(link, alone, (&view, &inbound), now, out);
         }
-        Parsed { header, view, inbound, cell }
+        self.touch_cells(link, frames);
+        let mut messages = Vec::with_capacity(AHEAD);
+        for frame in &*frames {
+            let view = View::parse(link.spec, frame.message);
+            let inbound = inbound_of(&view, link);
+            messages.push((view, inbound));
+        }
+        self.touch_answers(&messages);
+        for (frame, (view, inbound)) in frames.iter().zip(&messages) {
+            self.answer(link, frame, (view, inbound), now, out);
+        }
     }
 
-    fn answer(&self, link: &Link, parsed: &Parsed<'_, '_>, now: Now, out: &mut Outgoing) {
-        let view = match &parsed.view {
+    /// Touches the cells of the cards that messages seem to be about.
+    ///
+    /// Loads that stand close together miss the cache together; one between two messages' worth of
+    /// work would be waited for alone. So each kind of load has a loop of its own.
+    fn touch_cells<'s>(&'s self, link: &Link, frames: &mut [Frame<'_, 's>]) {
+        let mut numbers = [None; AHEAD];
+        for (number, frame) in numbers.iter_mut().zip(&*frames) {
+            *number = view::card_number_ahead(link.spec, frame.message);
+        }
+        for (number, frame) in numbers.iter().zip(&mut *frames) {
+            frame.cell = number.and_then(|number| self.shard.cards().find_number(number));
+        }
+        for cell in frames.iter().filter_map(|frame| frame.cell) {
+            cell.touch();
+        }
+    }
+
+    /// Touches the places where the messages' keys would stand.
+    fn touch_answers(&self, messages: &[(ViewRead<'_>, InboundRead)]) {
+        let answers = self.shard.answers();
+        let mut marks = [None; AHEAD];
+        for (mark, (_, inbound)) in marks.iter_mut().zip(messages) {
+            if let Ok(Inbound::Card(request)) = inbound {
+                *mark = Some(answers.mark(&request.key));
+            }
+        }
+        for mark in marks.into_iter().flatten() {
+            answers.touch(mark);
+        }
+    }
+
+    fn answer(
+        &self,
+        link: &Link,
+        frame: &Frame<'_, '_>,
+        (view, inbound): (&ViewRead<'_>, &InboundRead),
+        now: Now,
+        out: &mut Outgoing,
+    ) {
+        let view = match view {
             Ok(view) => view,
             Err(damaged) => {
                 out.tally.fault(damaged.error.kind);
@@ -251,8 +316,8 @@ impl Engine {
             }
         };
         let reply_to = view.mti().reply().filter(|_| view.has(11));
-        let given = match &parsed.inbound {
-            Ok(Inbound::Card(request)) => match parsed.cell {
+        let given = match inbound {
+            Ok(Inbound::Card(request)) => match self.cell_of(request, frame.cell) {
                 Some(cell) => self.decide_known(cell, request, now, &mut out.tally),
                 None => self.decide_unknown(request, now),
             },
@@ -275,7 +340,7 @@ impl Engine {
         };
         let written = given.answer.write(view, mti, body).ok();
         let framed = written
-            .filter(|len| link.framing.write_header(parsed.header.reply(), *len, header).is_ok());
+            .filter(|len| link.framing.write_header(frame.header.reply(), *len, header).is_ok());
         match framed {
             Some(len) => out.push(given.ticket, header_len + len),
             // What we echo was read by the same spec, so that it fits; if it ever does not, the
@@ -284,10 +349,17 @@ impl Engine {
         }
     }
 
+    /// The request's card: the one that was touched, if it is the one.
+    fn cell_of<'s>(&'s self, request: &Request, touched: Option<&'s Cell>) -> Option<&'s Cell> {
+        let pan = request.pan.ok()?;
+        touched.filter(|cell| cell.is(pan)).or_else(|| self.shard.cards().find(pan))
+    }
+
     /// An unknown number takes the steps of a known one, and leaves no entry: it has no card.
     fn decide_unknown(&self, request: &Request, now: Now) -> Given {
         let card = Card::unknown();
-        let held = self.shard.answers().hold(&request.key);
+        let answers = self.shard.answers();
+        let held = answers.hold(answers.mark(&request.key));
         let answer = match held.map(|held| self.answered_before(request, &card, &held)) {
             // For whatever card this key was answered, it was not for this number.
             Some(Before::Other | Before::Same(_)) => Reason::KeyReused.into(),
@@ -338,7 +410,7 @@ impl Engine {
             return refuse(Reason::TryLater);
         }
         let signals = self.signals(request, &card);
-        let Some(mut held) = shard.answers().hold(&request.key) else {
+        let Some(mut held) = shard.answers().hold(shard.answers().mark(&request.key)) else {
             return refuse(Reason::Internal);
         };
         match self.answered_before(request, &card, &held) {
@@ -372,7 +444,8 @@ impl Engine {
         if !held.has_room(now.unix_ms) {
             return refuse(Reason::TryLater);
         }
-        let Ok((seq, entry)) = shard.commit(cell, &mut card, now, fact) else {
+        let entry = entry_of(&card, now, fact);
+        let Ok(seq) = shard.commit(cell, &mut card, &entry) else {
             return refuse(Reason::TryLater);
         };
         held.remember(seq, now.unix_ms);
@@ -410,19 +483,21 @@ impl Engine {
         let Ask::Reversal(ask) = request.ask else {
             return Signals::default();
         };
-        let is_declined = [1, 2].into_iter().any(|class| {
+        let answers = [1, 2].into_iter().filter_map(|class| {
             let key = RequestKey { class, ..ask.original };
-            let Some(held) = self.shard.answers().hold(&key) else {
-                return false;
-            };
-            held.candidates().filter_map(|seq| self.shard.entry(seq)).any(|entry| {
-                let is_decline = matches!(entry.fact, Fact::Declined(_));
-                is_decline
-                    && entry.card == card.id()
-                    && entry.answered().is_some_and(|answered| answered.key == key)
+            let held = self.shard.answers().hold(self.shard.answers().mark(&key))?;
+            held.candidates().find_map(|seq| {
+                let entry = self.shard.entry(seq)?;
+                let is_it = entry.card == card.id() && entry.answered()?.key == key;
+                is_it.then_some((seq, entry))
             })
         });
-        let original = if is_declined { OriginalSeen::Declined } else { OriginalSeen::Unseen };
+        // A terminal that does not name the class can have sent both: the approval counts.
+        let original = answers.fold(OriginalSeen::Unseen, |seen, (seq, entry)| match entry.fact {
+            Fact::Authorized(_) => OriginalSeen::Approved(seq),
+            Fact::Declined(_) if seen == OriginalSeen::Unseen => OriginalSeen::Declined,
+            _ => seen,
+        });
         Signals { original, ..Signals::default() }
     }
 }

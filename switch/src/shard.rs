@@ -184,7 +184,7 @@ impl Shard {
         Now { unix_ms: now.unix_ms.max(last), ..now }
     }
 
-    /// Appends `fact` about the locked `card` and applies it.
+    /// Appends `entry` about the locked `card` and applies it.
     ///
     /// # Errors
     /// [`Full`] when the journal takes no more now; then nothing has changed.
@@ -192,17 +192,15 @@ impl Shard {
         &self,
         cell: &Cell,
         card: &mut MutexGuard<'_, Card>,
-        now: Now,
-        fact: Fact,
-    ) -> Result<(Seq, Entry), Full> {
-        let entry = entry_of(card, now, fact);
+        entry: &Entry,
+    ) -> Result<Seq, Full> {
         // Journal before apply: after a crash the replay must see every change that a terminal saw.
         let seq = self.journal.append(&entry.encode())?;
-        card.apply(seq, &entry);
+        card.apply(seq, entry);
         if matches!(entry.fact, Fact::ControlsSet(_)) {
             cell.store_controls(card.controls());
         }
-        Ok((seq, entry))
+        Ok(seq)
     }
 
     /// Appends and applies what fell due for the locked `card` before it is judged.
@@ -216,7 +214,8 @@ impl Shard {
         now: Now,
     ) -> Result<(), Full> {
         while let Some(fact) = card.due(now) {
-            self.commit(cell, card, now, fact)?;
+            let entry = entry_of(card, now, fact);
+            self.commit(cell, card, &entry)?;
         }
         Ok(())
     }
@@ -262,7 +261,8 @@ impl Shard {
             return Ok(card.last_seq());
         }
         let opening = loaded(&card, new.balance, LoadSource::Opening, opening_reference());
-        Ok(self.commit(cell, &mut card, now, opening)?.0)
+        let entry = entry_of(&card, now, opening);
+        Ok(self.commit(cell, &mut card, &entry)?)
     }
 
     /// Applies an entry of the journal at start, in its order.
@@ -281,7 +281,7 @@ impl Shard {
             cell.store_controls(card.controls());
         }
         if let Some(answered) = entry.answered()
-            && let Some(mut held) = self.answers.hold(&answered.key)
+            && let Some(mut held) = self.answers.hold(self.answers.mark(&answered.key))
         {
             held.remember(seq, entry.at);
         }

@@ -15,8 +15,8 @@ use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock
 
 /// Finds a card's ordinal by its number.
 pub trait CardIndex: Default + Send + Sync {
-    /// The ordinal of `pan`, without a lock.
-    fn find(&self, pan: Pan) -> Option<CardId>;
+    /// The ordinal of the card with this number, without a lock. Any number may be asked for.
+    fn find(&self, number: u64) -> Option<CardId>;
 
     /// Adds `pan`; the caller adds one number once, and one at a time.
     fn insert(&self, pan: Pan, id: CardId);
@@ -29,7 +29,8 @@ pub struct Cell {
     controls: AtomicU64,
     pan: AtomicU64,
     card: Mutex<Card>,
-    profile: OnceLock<Profile>,
+    /// Apart: no decision reads it.
+    profile: OnceLock<Box<Profile>>,
 }
 
 /// What a card keeps for good besides its number.
@@ -71,9 +72,14 @@ impl Cell {
         Pan::from_number(self.pan.load(Ordering::Acquire)).ok()
     }
 
+    /// Whether this is the cell of the card with this number.
+    pub fn is(&self, pan: Pan) -> bool {
+        self.pan.load(Ordering::Relaxed) == pan.expose()
+    }
+
     /// Name and MOK ID.
     pub fn profile(&self) -> Option<&Profile> {
-        self.profile.get()
+        self.profile.get().map(|profile| &**profile)
     }
 
     /// Reads the lines that a decision will need, so that they are on their way into the cache
@@ -126,7 +132,12 @@ pub enum AddError {
 impl<I: CardIndex> CardTable<I> {
     /// The card with this number.
     pub fn find(&self, pan: Pan) -> Option<&Cell> {
-        self.cells.at(self.index.find(pan)?)
+        self.find_number(pan.expose())
+    }
+
+    /// The card with this number, which need not be one that a card can have.
+    pub fn find_number(&self, number: u64) -> Option<&Cell> {
+        self.cells.at(self.index.find(number)?)
     }
 
     /// The card with this ordinal.
@@ -160,7 +171,7 @@ impl<I: CardIndex> CardTable<I> {
         if id.0 >= CARDS_MAX {
             return Err(AddError::Full.into());
         }
-        if self.index.find(pan).is_some() {
+        if self.index.find(pan.expose()).is_some() {
             return Err(AddError::Duplicate.into());
         }
         let cell = self.cells.prepare(id).ok_or(AddError::Full)?;
@@ -168,7 +179,7 @@ impl<I: CardIndex> CardTable<I> {
         cell.store_controls(card.controls());
         cell.pan.store(pan.expose(), Ordering::Release);
         // A place is prepared once: nobody set its profile before.
-        let _ = cell.profile.set(profile);
+        let _ = cell.profile.set(Box::new(profile));
         *cell.lock() = card;
         self.count.store(id.0 + 1, Ordering::Release);
         self.index.insert(pan, id);
@@ -253,16 +264,16 @@ impl OpenIndex {
         Some(entries)
     }
 
-    /// The place of `pan` in a table: where it stands, or the first free place of its probe.
-    fn probe(entries: &[Entry], pan: u64) -> Option<(&Entry, bool)> {
+    /// The place of a number in a table: where it stands, or the first free place of its probe.
+    fn probe(entries: &[Entry], number: u64) -> Option<(&Entry, bool)> {
         let mask = entries.len() - 1;
-        let mut at = spread(pan);
+        let mut at = spread(number);
         // At most half of the places are taken, so the probe ends.
         for _ in 0..entries.len() {
             let entry = entries.get(at & mask)?;
             match entry.pan.load(Ordering::Acquire) {
                 0 => return Some((entry, false)),
-                found if found == pan => return Some((entry, true)),
+                found if found == number => return Some((entry, true)),
                 _ => at = at.wrapping_add(1),
             }
         }
@@ -279,9 +290,9 @@ impl OpenIndex {
 }
 
 impl CardIndex for OpenIndex {
-    fn find(&self, pan: Pan) -> Option<CardId> {
+    fn find(&self, number: u64) -> Option<CardId> {
         let table = self.tables.get(self.newest.load(Ordering::Acquire))?.get()?;
-        let (entry, found) = Self::probe(table, pan.expose())?;
+        let (entry, found) = Self::probe(table, number)?;
         found.then(|| CardId(entry.id.load(Ordering::Relaxed)))
     }
 
@@ -324,8 +335,8 @@ impl Default for DashIndex {
 }
 
 impl CardIndex for DashIndex {
-    fn find(&self, pan: Pan) -> Option<CardId> {
-        self.0.get(&pan.expose()).map(|id| CardId(*id))
+    fn find(&self, number: u64) -> Option<CardId> {
+        self.0.get(&number).map(|id| CardId(*id))
     }
 
     fn insert(&self, pan: Pan, id: CardId) {
