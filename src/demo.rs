@@ -13,7 +13,7 @@ use cekr_issuer::books::Books;
 use cekr_issuer::entry::{LoadSource, Name, Reference};
 use cekr_issuer::{Amount, Card, CardId, CardStatus, Channels, Controls, Now, Seq};
 use cekr_switch::clock::Clock;
-use cekr_switch::config::{Address, CashpointRequires, Config, Durability, EcommerceRequires};
+use cekr_switch::config::{Address, Config, Durability};
 use cekr_switch::control::{ChannelsPatch, Control};
 use cekr_switch::server::{Running, Signals};
 use cekr_switch::shard::{NewCard, Shard};

@@ -579,6 +579,7 @@ fn named_card(common: &CommonArgs, name: &str) -> Result<Card, Fault> {
     })
 }
 
+#[expect(clippy::disallowed_methods, reason = "the edge of the command: nothing decides by it")]
 fn config(common: &CommonArgs, place: &Place) -> LinkConfig {
     // Two commands within a second must not send the same keys: DE 7 counts seconds.
     let ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();

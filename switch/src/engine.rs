@@ -493,10 +493,12 @@ impl Engine {
             })
         });
         // A terminal that does not name the class can have sent both: the approval counts.
-        let original = answers.fold(OriginalSeen::Unseen, |seen, (seq, entry)| match entry.fact {
-            Fact::Authorized(_) => OriginalSeen::Approved(seq),
-            Fact::Declined(_) if seen == OriginalSeen::Unseen => OriginalSeen::Declined,
-            _ => seen,
+        let original = answers.fold(OriginalSeen::Unseen, |seen, (seq, entry)| {
+            if matches!(entry.fact, Fact::Authorized(_)) {
+                return OriginalSeen::Approved(seq);
+            }
+            let is_declined = matches!(entry.fact, Fact::Declined(_));
+            if is_declined && seen == OriginalSeen::Unseen { OriginalSeen::Declined } else { seen }
         });
         Signals { original, ..Signals::default() }
     }
