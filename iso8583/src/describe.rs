@@ -31,12 +31,15 @@ pub enum Show {
 ///
 /// ```
 /// use cekr_iso8583::{CEKR87, Show, View};
-/// let damaged = View::parse(&CEKR87, b"0200\x60\0\0\0\0\0\0\x00164761730000000011012").unwrap_err();
+/// let begun = b"0200\x60\0\0\0\0\0\0\x00164761730000000011012";
+/// let damaged = View::parse(&CEKR87, begun).unwrap_err();
 /// assert_eq!(
 ///     damaged.describe(Show::Masked).json().to_string(),
-///     r#"{"mti":"0200","spec":"cekr87","fields":{"2":{"name":"Primary account number","#.to_owned()
-///         + r#""value":"476173******0011"}},"error":{"field":3,"offset":30,"need":6,"have":3,"#
-///         + r#""kind":"truncated"}}"#
+///     concat!(
+///         r#"{"mti":"0200","spec":"cekr87","fields":{"2":{"name":"Primary account number","#,
+///         r#""value":"476173******0011"}},"error":{"field":3,"offset":30,"need":6,"have":3,"#,
+///         r#""kind":"truncated"}}"#
+///     )
 /// );
 /// ```
 #[derive(Clone, Copy, Debug)]

@@ -23,7 +23,8 @@ pub const MESSAGE_OCTETS_MAX: usize = 65_535;
 /// ```
 /// use cekr_iso8583::{CEKR87, View};
 /// let damaged = View::parse(&CEKR87, b"0800\x82").unwrap_err();
-/// assert_eq!(damaged.error.to_string(), "bitmap: message ends too early (offset 4, need 8, have 1)");
+/// let words = "bitmap: message ends too early (offset 4, need 8, have 1)";
+/// assert_eq!(damaged.error.to_string(), words);
 /// assert_eq!(damaged.mti().map(|mti| mti.number()), Some(800));
 /// ```
 #[derive(Clone, Copy)]

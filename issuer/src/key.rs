@@ -1,8 +1,9 @@
 //! The key of a request: what makes a retransmission the same request as before.
 //!
 //! Class of the message (the first two digits; the repeat digit is not looked at), acquirer
-//! (DE 32), terminal (DE 41), trace number (DE 11) and transmission time (DE 7). ISO 8583:1987 leaves the choice to the parties; trace number and terminal alone collide
-//! within a day, and the trace number alone within a minute.
+//! (DE 32), terminal (DE 41), trace number (DE 11) and transmission time (DE 7). ISO 8583:1987
+//! leaves the choice to the parties; trace number and terminal alone collide within a day, and the
+//! trace number alone within a minute.
 
 use cekr_iso8583::TerminalId;
 

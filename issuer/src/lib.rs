@@ -1,6 +1,6 @@
 //! The decision of a card issuer: may this card do this, now, for how much.
 //!
-//! A terminal's message becomes a [`Request`] (or a [`Reject`]), [`decide`] judges it against one
+//! A terminal's message becomes a [`Request`] (or a [`Reject`]), [`decide()`] judges it against one
 //! [`Card`] and answers [`Decision`]; what was decided is an [`Entry`], a fact of fixed layout, and
 //! [`Card::apply`] is the only way in which a card changes. The live path, crash recovery and the
 //! simulation call these same functions.

@@ -1,5 +1,5 @@
-//! `cekr msg build`: a message made from the JSON object that `cekr msg view --json` prints, or from
-//! a shorter one of the same shape.
+//! `cekr msg build`: a message made from the JSON object that `cekr msg view --json` prints, or
+//! from a shorter one of the same shape.
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -20,7 +20,8 @@
 //!
 //! let disk = SimDisk::new(1);
 //! let config = JournalConfig::default();
-//! let (journal, _) = Journal::with_disk_inline(Arc::new(disk.clone()), &config, &mut |_, _| Ok(()))?;
+//! let shared = Arc::new(disk.clone());
+//! let (journal, _) = Journal::with_disk_inline(shared, &config, &mut |_, _| Ok(()))?;
 //! let seq = journal.append(&[7; 128])?;
 //! assert!(journal.durable() < seq);
 //! assert_eq!(journal.commit_now()?, seq);

@@ -9,7 +9,7 @@
 //!
 //! | layer | modules | what |
 //! |---|---|---|
-//! | machines | [`pos`], [`cashpoint`], [`shop`] | events in, actions out; no I/O, clock, randomness |
+//! | machines | [`pos`], [`cashpoint`], [`shop`] | events in, actions out; no I/O, no clock |
 //! | line | [`link`] | frames, STANs, sign-on, echo, matching, time-outs, reversals; as pure |
 //! | client | [`client`], [`load`] | the machines and the line on tokio sockets |
 //!

@@ -298,7 +298,7 @@ impl Link {
         }
     }
 
-    /// Our answer to the host's own 0800: sign-on, sign-off and echo are fine, the rest is not ours.
+    /// Our answer to the host's own 0800: sign-on, sign-off and echo are fine, the rest is not.
     fn answer_network(&self, header: Header, view: &View<'_>, actions: &mut Vec<LinkAction>) {
         let Some(mti) = view.mti().reply() else { return };
         let known = matches!(view.number(70), Some(1 | 2 | 301));
