@@ -42,7 +42,7 @@ fn every_answer_and_every_balance_is_what_the_rules_say() {
         let policy = policy_of(&world.rules);
         let bank = Bank::new(world.dialect, policy, &world.cards);
         let oracle = Oracle::new(world.rules.clone(), &world.cards);
-        let mut run = Run { bank, oracle };
+        let mut run = Run { bank, oracle, is_told: is_replay() };
         for step in 0..STEPS {
             let event = world.step(5);
             run.happens(&mut world, event, &format!("seed {seed}, step {step}"));
@@ -76,6 +76,11 @@ fn each_seed(test: &str, body: impl Fn(u64)) {
         body(seed);
         drop(announce);
     }
+}
+
+/// Whether one seed was asked for.
+fn is_replay() -> bool {
+    env::var_os("CEKR_SIM_SEED").is_some()
 }
 
 /// Tells how to replay a seed, if it is dropped by a failure.
@@ -117,6 +122,7 @@ fn policy_of(rules: &Rules) -> Policy {
 struct Run {
     bank: Bank,
     oracle: Oracle,
+    is_told: bool,
 }
 
 /// A request that was answered, and how.
@@ -124,6 +130,7 @@ struct Exchange {
     octets: Vec<u8>,
     request: Told,
     reply: Reply,
+    at_ms: u64,
 }
 
 /// Whether an answer tells what must not be lost: anything but a decline that changed nothing, the
@@ -143,6 +150,9 @@ impl Run {
     /// Lets an event happen to both and compares; gives what was asked and answered.
     fn happens(&mut self, world: &mut World, event: Event, place: &str) -> Vec<Exchange> {
         self.bank.now = world.now();
+        if !matches!(event, Event::Read(_)) {
+            self.tells(&|| format!("{place}: {event:?}"));
+        }
         match event {
             Event::Read(messages) => return self.reads(world, &messages, place),
             Event::Tick(card, channel, ticked) => {
@@ -180,6 +190,13 @@ impl Run {
         Vec::new()
     }
 
+    /// A replayed seed tells its story.
+    fn tells(&self, story: &dyn Fn() -> String) {
+        if self.is_told {
+            println!("{}", story());
+        }
+    }
+
     fn id(&self, card: usize) -> cekr_issuer::CardId {
         id_of(u32::try_from(card).unwrap())
     }
@@ -195,6 +212,7 @@ impl Run {
             let Some(reply) = replies.next() else {
                 panic!("{place}: no reply to {told:?}, but {verdict:?} was expected")
             };
+            self.tells(&|| format!("{place}: {told:?}\n  -> {:?}", reply.told.elements));
             check(told, &verdict, &reply, place);
             if let Some(code) = reply.told.text(38) {
                 self.oracle.learn(code);
@@ -204,7 +222,8 @@ impl Run {
                 let waits = matches!(reply.ticket, Ticket::After(_));
                 assert!(waits, "{place}: {told:?} is answered before its entry is kept");
             }
-            exchanges.push(Exchange { octets: octets.clone(), request, reply });
+            let at_ms = self.bank.now.unix_ms;
+            exchanges.push(Exchange { octets: octets.clone(), request, reply, at_ms });
         }
         assert!(replies.next().is_none(), "{place}: a reply to nothing");
         exchanges
@@ -312,7 +331,7 @@ impl Crashing {
         let durable = bank.shard().journal().durable();
         let snapshots = VecDeque::from([(durable, oracle.clone())]);
         Self {
-            run: Run { bank, oracle },
+            run: Run { bank, oracle, is_told: is_replay() },
             disk,
             config,
             snapshots,
@@ -381,6 +400,7 @@ impl Crashing {
     /// The power fails or the process dies; the switch starts anew over what the disk kept.
     fn crash(&mut self, world: &mut World, place: &str) {
         self.crashes += 1;
+        self.run.tells(&|| format!("{place}: a crash"));
         let before = self.journal();
         let recorded: Vec<EntryBytes> =
             (1..=before.appended().0).map(|seq| before.entry(Seq(seq)).unwrap()).collect();
@@ -420,8 +440,9 @@ impl Crashing {
 
     /// What was answered before the crash gets the same octets after it.
     fn asks_again(&mut self, world: &mut World, place: &str) {
-        for Exchange { octets, request, reply } in std::mem::take(&mut self.released) {
-            if world.draw(2) == 0 {
+        for exchange in std::mem::take(&mut self.released) {
+            let Exchange { octets, request, reply, at_ms } = exchange;
+            if !world.is_recent(at_ms) || world.draw(2) == 0 {
                 continue;
             }
             let again = self.run.reads(world, &[octets], place).remove(0);

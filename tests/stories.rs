@@ -280,6 +280,24 @@ fn reversals_have_one_outcome_in_every_order() {
 }
 
 #[test]
+fn a_reversal_takes_back_the_message_of_the_type_that_it_names() {
+    in_every_dialect(&lenient(), |bank| {
+        let posted = purchase(&ana(), 1, 10_00);
+        let held = purchase(&ana(), 1, 30_00).of_mti(100);
+        assert_eq!(bank.ask(&held).code(), "00");
+        assert_eq!(bank.ask(&posted).code(), "00");
+        assert_eq!(bank.money("ana"), (90_00, 60_00));
+        assert_eq!(bank.ask(&reversal(&held, 420, 2)).code(), "00");
+        assert_eq!(bank.money("ana"), (90_00, 90_00));
+        assert_eq!(bank.ask(&reversal(&posted, 420, 3)).code(), "00");
+        assert_eq!(bank.money("ana"), (100_00, 100_00));
+        // Of a type that was never sent there is nothing to take back.
+        let file_action = reversal(&posted.of_mti(300), 400, 4);
+        assert_eq!(bank.ask(&file_action).code(), "25");
+    });
+}
+
+#[test]
 fn a_late_refund_is_declined_when_its_reversal_came_first() {
     in_every_dialect(&lenient(), |bank| {
         let refund = purchase(&ana(), 1, 10_00).with(3, "200000");

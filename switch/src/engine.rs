@@ -483,7 +483,9 @@ impl Engine {
         let Ask::Reversal(ask) = request.ask else {
             return Signals::default();
         };
-        let answers = [1, 2].into_iter().filter_map(|class| {
+        let named = ask.original.class;
+        let classes = [1, 2].into_iter().filter(|class| named == 0 || named == *class);
+        let answers = classes.filter_map(|class| {
             let key = RequestKey { class, ..ask.original };
             let held = self.shard.answers().hold(self.shard.answers().mark(&key))?;
             held.candidates().find_map(|seq| {

@@ -341,7 +341,8 @@ impl Oracle {
         let unknown = say(if is_advice { "00" } else { "25" });
         let pan = read.number.parse().unwrap();
         let named = original(read);
-        let was_declined = [1, 2].iter().any(|class| {
+        let is_named = |class: &&u16| named.class == 0 || named.class == **class;
+        let was_declined = [1, 2].iter().filter(is_named).any(|class| {
             let key = Key { class: *class, acquirer: read.key.acquirer.clone(), ..named.clone() };
             self.answered.get(&key).is_some_and(|given| given.pan == pan && given.is_decline)
         });

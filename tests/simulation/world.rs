@@ -142,7 +142,9 @@ impl World {
             _ => self.network(),
         };
         let octets = told.octets(self.dialect.spec);
-        let at_ms = self.passed_ms;
+        // Whatever comes again is as old as it was the first time.
+        let first = self.sent.iter().find(|sent| same_key(&sent.told, &told));
+        let at_ms = first.map_or(self.passed_ms, |sent| sent.at_ms);
         self.sent.push(Sent { told, at_ms, auth_code: None });
         if self.random.per_mille(60) { self.damaged(octets) } else { octets }
     }
@@ -168,6 +170,11 @@ impl World {
         let lately: Vec<_> = self.sent.iter().rev().take(60).filter(is_named).collect();
         let chosen = usize::try_from(self.random.below(lately.len().min(40) as u64)).unwrap();
         lately.get(chosen).map(|sent| (sent.told.clone(), sent.auth_code.clone()))
+    }
+
+    /// Whether a moment is so near that answers and transactions of it are still promised.
+    pub fn is_recent(&self, unix_ms: u64) -> bool {
+        unix_ms + NAMED_MS >= self.now().unix_ms
     }
 
     /// Any message that was sent lately, again; most terminals mark it as a repeat.
@@ -358,6 +365,11 @@ impl World {
             _ => told,
         }
     }
+}
+
+/// Whether two messages have one trace number, time and terminal.
+fn same_key(one: &Told, other: &Told) -> bool {
+    [7, 11, 41].iter().all(|de| one.text(*de) == other.text(*de))
 }
 
 fn card(number: u64, random: &mut Random) -> CardSpec {
