@@ -31,7 +31,7 @@ use support::{
 use world::{Event, World};
 
 /// Seeds of an ordinary run.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 100;
 /// Events of one world.
 const STEPS: u64 = 400;
 

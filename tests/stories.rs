@@ -486,6 +486,11 @@ fn what_a_request_must_have_is_missed_with_30() {
         assert!(bank.read(&silent.framed(bank.dialect())).is_empty(), "without DE 11");
         let track = format!("{}=30121010000000000", pan_of(5));
         assert_eq!(bank.ask(&purchase(&ana(), 2, 10_00).with(35, track)).code(), "30");
+        // Neither is a card's number, and still they differ.
+        let track = format!("{}=30121010000000000", pan_of(5) + 1);
+        let wrong = purchase(&ana(), 2, 10_00).with(2, ana().pan + 1).with(35, &track);
+        assert_eq!(bank.ask(&wrong).code(), "30");
+        assert_eq!(bank.ask(&wrong.with(2, pan_of(5) + 1)).code(), "14");
         let track = format!("{}=30121010000000000", ana().pan);
         let swiped = purchase(&ana(), 3, 10_00).without(&[2]).with(35, &track);
         assert_eq!(bank.ask(&swiped).code(), "00");

@@ -292,7 +292,7 @@ fn card_data(view: &View<'_>) -> Result<(Result<Pan, PanError>, ExpiryRead), Rej
         (None, None) => return Err(FORMAT_ERROR),
         (Some(pan), None) => pan,
         (None, Some(track)) => track.pan,
-        (Some(pan), Some(track)) if pan == track.pan => pan,
+        (Some(pan), Some(track)) if pan == track.pan && (pan.is_ok() || is_one_number(view)) => pan,
         (Some(_), Some(_)) => return Err(FORMAT_ERROR),
     };
     let told = view.expiry();
@@ -306,6 +306,14 @@ fn card_data(view: &View<'_>) -> Result<(Result<Pan, PanError>, ExpiryRead), Rej
         (Some(_), Some(_)) => ExpiryRead::Contradictory,
     };
     Ok((pan, expiry))
+}
+
+/// Whether DE 2 and track 2 write the same digits: two numbers with one fault can differ.
+fn is_one_number(view: &View<'_>) -> bool {
+    let (Some(number), Some(track)) = (view.field(2), view.field(35)) else {
+        return false;
+    };
+    number.characters().eq(track.characters().take_while(u8::is_ascii_digit))
 }
 
 /// The kind of a 01xx or 02xx by the first two digits of DE 3.

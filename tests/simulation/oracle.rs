@@ -480,22 +480,16 @@ impl Account {
         self.balance() - i128::from(self.sum(is_held, |line| line.left + line.fee_left))
     }
 
-    /// The newest approval that is named: by trace number, time and terminal, else by reference
-    /// and approval code.
-    fn find(
-        &mut self,
-        named: &Key,
-        rrn_and_code: (Option<&str>, Option<&str>),
-    ) -> Option<&mut Line> {
-        let by_key = self.lines.iter().rposition(|line| line.is_named(named));
-        let by_code = || match rrn_and_code {
-            (Some(rrn), Some(code)) => self
-                .lines
-                .iter()
-                .rposition(|line| line.rrn.as_deref() == Some(rrn) && line.auth_code == code),
-            _ => None,
+    /// The newest approval that is named: by trace number, time and terminal, of the reversal's own
+    /// acquirer before any other's; else by reference and approval code.
+    fn find(&mut self, named: &Key, by_code: (Option<&str>, Option<&str>)) -> Option<&mut Line> {
+        let newest = |matches: &dyn Fn(&Line) -> bool| self.lines.iter().rposition(matches);
+        let is_own = |line: &Line| line.key.acquirer == named.acquirer && line.is_named(named);
+        let is_coded = |line: &Line| {
+            by_code.0.is_some() && by_code == (line.rrn.as_deref(), Some(line.auth_code.as_str()))
         };
-        let at = by_key.or_else(by_code)?;
+        let by_key = newest(&is_own).or_else(|| newest(&|line| line.is_named(named)));
+        let at = by_key.or_else(|| newest(&is_coded))?;
         self.lines.get_mut(at)
     }
 

@@ -41,7 +41,8 @@ pub struct World {
     stan: u32,
     loads: u64,
     sent: Vec<Sent>,
-    late: Vec<Told>,
+    /// Requests that their reversal overtook, and when they should have come.
+    late: Vec<(Told, u64)>,
 }
 
 /// A request that went out.
@@ -54,6 +55,9 @@ struct Sent {
 /// Requests older than this are named by nobody any more: answers and posted transactions are
 /// promised for a day.
 const NAMED_MS: u64 = 20 * 3_600_000;
+
+/// Nobody names what so many messages came after.
+const NAMED_MAX: usize = 60;
 
 const CARDS: u64 = 24;
 
@@ -138,12 +142,12 @@ impl World {
             64..=67 => self.key_reused(),
             68..=86 => self.reversal(),
             87..=90 => self.reversal_first(),
-            91..=94 => self.late.pop().unwrap_or_else(|| self.request()),
+            91..=94 => self.late(),
             _ => self.network(),
         };
         let octets = told.octets(self.dialect.spec);
         // Whatever comes again is as old as it was the first time.
-        let first = self.sent.iter().find(|sent| same_key(&sent.told, &told));
+        let first = self.sent.iter().rev().take(NAMED_MAX).find(|sent| same_key(&sent.told, &told));
         let at_ms = first.map_or(self.passed_ms, |sent| sent.at_ms);
         self.sent.push(Sent { told, at_ms, auth_code: None });
         if self.random.per_mille(60) { self.damaged(octets) } else { octets }
@@ -167,7 +171,7 @@ impl World {
     fn earlier(&mut self) -> Option<(Told, Option<String>)> {
         let since = self.passed_ms.saturating_sub(NAMED_MS);
         let is_named = |sent: &&Sent| sent.at_ms >= since && sent.told.mti < 400;
-        let lately: Vec<_> = self.sent.iter().rev().take(60).filter(is_named).collect();
+        let lately: Vec<_> = self.sent.iter().rev().take(NAMED_MAX).filter(is_named).collect();
         let chosen = usize::try_from(self.random.below(lately.len().min(40) as u64)).unwrap();
         lately.get(chosen).map(|sent| (sent.told.clone(), sent.auth_code.clone()))
     }
@@ -243,8 +247,15 @@ impl World {
         let stan = self.next_stan();
         let mti = *self.random.pick(&[400, 420]).unwrap();
         let told = reversal(&original, mti, stan).with(7, self.transmitted());
-        self.late.push(original);
+        self.late.push((original, self.passed_ms));
         told
+    }
+
+    /// What was overtaken comes after all, unless it is too late for what it names.
+    fn late(&mut self) -> Told {
+        let since = self.passed_ms.saturating_sub(NAMED_MS);
+        self.late.retain(|(_, at_ms)| *at_ms >= since);
+        self.late.pop().map_or_else(|| self.request(), |(told, _)| told)
     }
 
     fn network(&mut self) -> Told {
@@ -321,7 +332,9 @@ impl World {
     fn refund(&mut self, card: &CardSpec, stan: u32, cents: u64) -> Told {
         let refund = purchase(card, stan, cents.min(30_00)).with(3, "200000");
         let Some((original, _)) = self.earlier() else { return refund };
-        if [2, 7, 11, 32, 37, 41].iter().any(|de| original.text(*de).is_none()) {
+        let is_nameless = [2, 7, 11, 32, 37, 41].iter().any(|de| original.text(*de).is_none());
+        // A refund's reference may be that of a purchase of long ago.
+        if is_nameless || original.text(3) == Some("200000") {
             return refund;
         }
         let own = |de| original.text(de).unwrap().to_owned();
