@@ -348,6 +348,15 @@ impl Journal {
         self.inner.queue.append(entry).map(Seq)
     }
 
+    /// Puts two entries behind all others, with nothing between them, or neither. `make` gets the
+    /// number of the first, which is returned as well.
+    ///
+    /// # Errors
+    /// [`Full`], as [`Journal::append`].
+    pub fn append_two(&self, make: impl FnOnce(Seq) -> [EntryBytes; 2]) -> Result<Seq, Full> {
+        self.inner.queue.append_two(|first| make(Seq(first))).map(Seq)
+    }
+
     /// The newest entry that was appended.
     pub fn appended(&self) -> Seq {
         Seq(self.inner.queue.appended())

@@ -235,6 +235,7 @@ impl Shard {
         }
         let pvv = new.pin.as_ref().map(|pin| self.hsm.verification_value(new.pan, pin));
         let profile = Profile { name: new.name, mok_id: new.mok_id };
+        let mut last = Seq::NONE;
         let id = self.cards.add(new.pan, profile, |id| {
             let issued = Issued {
                 sealed_pan: self.keyring.seal_pan(id.0, new.pan.expose()),
@@ -245,24 +246,27 @@ impl Shard {
                 name: new.name,
             };
             let mut card = Card::issued(id, &issued);
-            let entry = entry_of(&card, now, Fact::Issued(issued));
-            let seq = self.journal.append(&entry.encode())?;
-            card.apply(seq, &entry);
-            Ok::<_, IssueError>(card)
+            let opening = loaded(&card, new.balance, LoadSource::Opening, opening_reference());
+            let issued = entry_of(&card, now, Fact::Issued(issued));
+            if new.balance.is_zero() {
+                last = self.journal.append(&issued.encode())?;
+                card.apply(last, &issued);
+                return Ok::<_, IssueError>(card);
+            }
+            let mut opening = entry_of(&card, now, opening);
+            // Both or neither: a card without its opening balance could not be issued again.
+            let first = self.journal.append_two(|first| {
+                opening.previous = first;
+                [issued.encode(), opening.encode()]
+            })?;
+            card.apply(first, &issued);
+            last = first.next();
+            card.apply(last, &opening);
+            Ok(card)
         })?;
         directory.names.insert(new.name, id);
         directory.mok_ids.insert(new.mok_id, id);
-        drop(directory);
-        let Some(cell) = self.cards.by_id(id) else {
-            return Err(AddError::Full.into());
-        };
-        let mut card = cell.lock();
-        if new.balance.is_zero() {
-            return Ok(card.last_seq());
-        }
-        let opening = loaded(&card, new.balance, LoadSource::Opening, opening_reference());
-        let entry = entry_of(&card, now, opening);
-        Ok(self.commit(cell, &mut card, &entry)?)
+        Ok(last)
     }
 
     /// Applies an entry of the journal at start, in its order.
@@ -391,4 +395,72 @@ pub(crate) fn loaded(
 
 fn opening_reference() -> Reference {
     Reference::new("opening").unwrap_or_else(|| unreachable!("seven octets fit"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+    use cekr_iso8583::Expiry;
+    use cekr_issuer::{CardStatus, Channels, LocalDate};
+
+    use super::*;
+    use crate::journal::{JournalConfig, SimDisk};
+    use crate::sync::Arc;
+
+    const NOW: Now = Now { unix_ms: 1_795_341_600_000, local_date: LocalDate::new(2026, 11, 22) };
+
+    fn new_card(pan: u64, mok_id: u32, cents: u64) -> NewCard {
+        NewCard {
+            pan: Pan::from_number(pan).unwrap(),
+            name: Name::new(&format!("card {mok_id}")).unwrap(),
+            mok_id,
+            controls: Controls {
+                status: CardStatus::Active,
+                ticks: Channels::NONE,
+                expiry: Expiry::new(3012).unwrap(),
+                version: 1,
+            },
+            pin: None,
+            limited: true,
+            balance: Amount::from_minor(cents),
+        }
+    }
+
+    fn shard(queue_max: usize) -> Shard {
+        let config = JournalConfig {
+            queue_max,
+            recent_max: 1,
+            segment_octets: 4_096,
+            ..JournalConfig::default()
+        };
+        let disk = Arc::new(SimDisk::new(1));
+        let (journal, _) = Journal::with_disk_inline(disk, &config, &mut |_, _| Ok(())).unwrap();
+        let keyring = Keyring::ephemeral(&mut |out| out.fill(7));
+        Shard::new(journal, keyring, AnswersConfig { answers_max: 64, window_min_ms: 0 })
+    }
+
+    #[test]
+    fn a_card_is_issued_with_its_balance_or_not_at_all() {
+        let shard = shard(3);
+        let first = shard.issue(new_card(4_761_730_000_000_011, 1, 100_00), NOW);
+        assert_eq!(first, Ok(Seq(2)));
+        let second = || new_card(4_761_730_000_000_029, 2, 50_00);
+        assert_eq!(shard.issue(second(), NOW), Err(IssueError::Busy), "two entries, one place");
+        assert_eq!(shard.cards().len(), 1);
+        shard.journal().commit_now().unwrap();
+        assert_eq!(shard.issue(second(), NOW), Ok(Seq(4)));
+        let id = shard.id_by_mok_id(2).unwrap();
+        assert_eq!(shard.snapshot(id).unwrap().balance, Balance::from_minor(50_00));
+        assert_eq!(shard.entry(Seq(4)).unwrap().previous, Seq(3));
+    }
+
+    #[test]
+    fn the_smallest_queue_still_takes_a_card_with_a_balance() {
+        let shard = shard(1);
+        for (pan, mok_id) in [(4_761_730_000_000_011, 1), (4_761_730_000_000_029, 2)] {
+            let last = shard.issue(new_card(pan, mok_id, 1_00), NOW).unwrap();
+            assert_eq!(shard.journal().commit_now(), Ok(last));
+        }
+        assert_eq!(shard.journal().durable(), Seq(4));
+    }
 }

@@ -6,7 +6,7 @@
 
 use super::recent::Recent;
 use super::{EntryBytes, Full};
-use crate::sync::{AtomicU64, CachePadded, Mutex, OnceLock, Ordering, Thread};
+use crate::sync::{AtomicU64, CachePadded, Mutex, MutexGuard, OnceLock, Ordering, Thread};
 
 pub(super) struct Queue {
     inside: CachePadded<Mutex<Inside>>,
@@ -50,17 +50,43 @@ impl Queue {
     }
 
     pub(super) fn append(&self, entry: &EntryBytes) -> Result<u64, Full> {
-        let mut inside = self.inside.lock();
+        let mut inside = self.room_for(1)?;
+        let seq = inside.recent.push(entry);
+        self.appended_to(inside, seq);
+        Ok(seq)
+    }
+
+    /// Appends two entries or none; `make` gets the first one's number, and the same is returned.
+    pub(super) fn append_two(
+        &self,
+        make: impl FnOnce(u64) -> [EntryBytes; 2],
+    ) -> Result<u64, Full> {
+        let mut inside = self.room_for(2)?;
+        let [first, second] = make(inside.recent.last().saturating_add(1));
+        let seq = inside.recent.push(&first);
+        let last = inside.recent.push(&second);
+        self.appended_to(inside, last);
+        Ok(seq)
+    }
+
+    /// The queue, locked, if it takes `count` more entries.
+    fn room_for(&self, count: u64) -> Result<MutexGuard<'_, Inside>, Full> {
+        let inside = self.inside.lock();
         if !inside.open {
             return Err(Full);
         }
         if let Pending::UpTo(max) = self.pending {
             let waiting = inside.recent.last().saturating_sub(self.durable());
-            if waiting >= max {
+            // An empty queue takes them however small it was made, or they would never go.
+            if waiting > 0 && waiting.saturating_add(count) > max {
                 return Err(Full);
             }
         }
-        let seq = inside.recent.push(entry);
+        Ok(inside)
+    }
+
+    /// Publishes that entries up to `seq` were appended, and wakes the writer if it sleeps.
+    fn appended_to(&self, mut inside: MutexGuard<'_, Inside>, seq: u64) {
         if self.pending == Pending::None {
             self.durable.store(seq, Ordering::Release);
         }
@@ -70,7 +96,6 @@ impl Queue {
         if wake {
             self.wake();
         }
-        Ok(seq)
     }
 
     pub(super) fn entry(&self, seq: u64) -> Option<EntryBytes> {

@@ -43,7 +43,8 @@ pub(super) fn open(
     let segments = list(disk)?;
     let mut walk = Walk {
         chain: Chain::new(config.journal_id, config.shard, 1),
-        recent: Recent::new(config.recent_max.max(config.queue_max)),
+        // Two entries may be appended at once even where fewer may wait.
+        recent: Recent::new(config.recent_max.max(config.queue_max).max(2)),
         replay,
         tail: Vec::new(),
         rebuilt: None,
