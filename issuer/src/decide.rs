@@ -241,7 +241,7 @@ pub fn entry(card: &Card, now: Now, fact: Fact) -> Entry {
         previous: card.last_seq(),
         // A card's history never goes back, whatever the clock does.
         at: now.unix_ms.max(card.last_at()),
-        date: now.local_date,
+        date: now.local_date.max(card.spent().date()),
         fact,
     }
 }

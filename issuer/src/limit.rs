@@ -138,9 +138,16 @@ impl Spent {
         self.load_month = self.load_month.saturating_add(amount);
     }
 
-    /// The sums as they stand on `date`: a new day begins at nothing, a new month as well.
+    /// The day that these sums are of.
+    pub(crate) const fn date(&self) -> LocalDate {
+        self.date
+    }
+
+    /// The sums as they stand on `date`: a new day begins at nothing, a new month as well. A day
+    /// that is over does not come back: a request that was read before midnight and is decided
+    /// after one that was read later must not empty the sums.
     fn on(self, date: LocalDate) -> Self {
-        if self.date == date {
+        if date <= self.date {
             return self;
         }
         let is_same_month = self.date.month() == date.month();
@@ -199,6 +206,16 @@ mod tests {
         spent.add(TUESDAY, cash(20_00));
         spent.add(TUESDAY, cash(20_00));
         assert_eq!(spent.allows(TUESDAY, cash(20_00), &limits), Err(Reason::LimitCount));
+    }
+
+    #[test]
+    fn a_request_from_before_midnight_does_not_empty_the_sums_of_the_new_day() {
+        let limits = Limits::default();
+        let mut spent = Spent::default();
+        spent.add(TUESDAY, cash(1_000_00));
+        assert_eq!(spent.allows(MONDAY, cash(1), &limits), Err(Reason::LimitAmount));
+        spent.add_load(MONDAY, Amount::from_minor(1));
+        assert_eq!(spent.allows(TUESDAY, cash(1), &limits), Err(Reason::LimitAmount));
     }
 
     #[test]

@@ -400,3 +400,14 @@ fn only_a_wrong_pin_counts_a_try_and_only_a_used_try_is_given_back() {
     case.proofs.pin = Some(PinProof::Right);
     assert_eq!(tries(case.decide()), Some(PIN_TRIES_MAX));
 }
+
+#[test]
+fn an_entry_counts_for_the_day_that_its_card_has_reached() {
+    let mut case = Case::plain();
+    let Decision::Approve(effect) = case.decide() else { panic!("approved") };
+    let fact = Decision::Approve(effect).fact(&case.request, &case.card).unwrap();
+    happens(&mut case.card, fact);
+    let before_midnight = Now { local_date: LocalDate::new(2026, 11, 21), ..NOW };
+    let late = entry(&case.card, before_midnight, Fact::DeclinesCounted { count: 1 });
+    assert_eq!(late.date, NOW.local_date);
+}
