@@ -11,7 +11,7 @@ use cekr_iso8583::{Damaged, Show, Spec, View};
 use serde_json::{Value, json};
 
 use build::{BuildArgs, build};
-use input::{Dialect, Frames, Source, read};
+use input::{Dialect, Frame, Frames, Source, read};
 
 mod build;
 mod input;
@@ -176,7 +176,7 @@ fn view(
     let mut fault = None;
     for frame in Frames::new(dialect.framing, octets) {
         let frame = frame?;
-        let read = View::parse(dialect.spec, frame.message);
+        let read = frame.parse(dialect.spec);
         let description = match &read {
             Ok(view) => view.describe(output.show()),
             Err(damaged) => damaged.describe(output.show()),
@@ -187,7 +187,7 @@ fn view(
             writeln!(out, "{description}")?;
         }
         if let Err(damaged) = read {
-            fault.get_or_insert_with(|| damaged_text(&damaged, frame.message));
+            fault.get_or_insert_with(|| damaged_text(&damaged, &frame));
         }
     }
     fault.map_or(Ok(()), |text| Err(Failure::Failed(text)))
@@ -201,8 +201,8 @@ fn redact(
 ) -> Result<(), Failure> {
     for frame in Frames::new(dialect.framing, octets) {
         let frame = frame?;
-        let view = View::parse(dialect.spec, frame.message).map_err(|damaged| {
-            let text = damaged_text(&damaged, frame.message);
+        let view = frame.parse(dialect.spec).map_err(|damaged| {
+            let text = damaged_text(&damaged, &frame);
             Failure::Failed(format!("{text}; nobody can say what its rest hides"))
         })?;
         let mut redacted = frame.head.to_vec();
@@ -222,7 +222,7 @@ fn check(
     let mut fault = None;
     for frame in Frames::new(dialect.framing, octets) {
         let frame = frame?;
-        match View::parse(dialect.spec, frame.message) {
+        match frame.parse(dialect.spec) {
             Ok(view) => {
                 let notes = notes(&view);
                 let (mti, count) = (view.mti().to_string(), view.present().len());
@@ -249,7 +249,7 @@ fn check(
                 } else {
                     writeln!(out, "fault: {error}")?;
                 }
-                fault.get_or_insert_with(|| damaged_text(&damaged, frame.message));
+                fault.get_or_insert_with(|| damaged_text(&damaged, &frame));
             }
         }
     }
@@ -354,8 +354,8 @@ fn only_message<'a>(octets: &'a [u8], dialect: Dialect, which: &str) -> Result<V
     if frames.next().is_some() {
         return Err(Failure::Failed(format!("{which}: there is more than one message")));
     }
-    View::parse(dialect.spec, frame.message).map_err(|damaged| {
-        Failure::Failed(format!("{which} message: {}", damaged_text(&damaged, frame.message)))
+    frame.parse(dialect.spec).map_err(|damaged| {
+        Failure::Failed(format!("{which} message: {}", damaged_text(&damaged, &frame)))
     })
 }
 
@@ -370,10 +370,13 @@ fn print_hex(octets: &[u8], as_json: bool, out: &mut dyn Write) -> Result<(), Fa
 }
 
 /// Says where a message is damaged, and which spec would read it.
-fn damaged_text(damaged: &Damaged<'_>, message: &[u8]) -> String {
+fn damaged_text(damaged: &Damaged<'_>, frame: &Frame<'_>) -> String {
     let name = damaged.read.spec().name();
     let mut text = format!("the message is damaged for spec {name}: {}", damaged.error);
-    let better = Spec::built_in().into_iter().find(|spec| View::parse(spec, message).is_ok());
+    if frame.missing > 0 {
+        text.push_str(&format!("; the frame announces {} octets more", frame.missing));
+    }
+    let better = Spec::built_in().into_iter().find(|spec| frame.parse(spec).is_ok());
     if let Some(spec) = better {
         text.push_str(&format!("; --spec {} reads it", spec.name()));
     }
@@ -530,6 +533,32 @@ mod tests {
         assert!(ended.is_err() && text.contains("fault:"), "{text}");
         let (ended, _) = run_on(&["check", "--framing", "ascii4", "--hex", &framed]);
         assert!(matches!(ended, Err(Failure::Failed(text)) if text.contains("ascii4")));
+    }
+
+    #[test]
+    fn a_whole_message_in_a_frame_that_announces_more_is_damaged() {
+        let len = unhex(ECHO).unwrap().len();
+        let more = len + 5;
+        let ascii: String = format!("{more:04}").bytes().map(|b| format!("{b:02X}")).collect();
+        let tpdu = "6000120034";
+        for (framing, head) in [
+            ("be2", format!("{more:04X}")),
+            ("nac", format!("{:04X}{tpdu}", more + 5)),
+            ("ascii4", ascii),
+        ] {
+            let framed = format!("{head}{ECHO}");
+            let (ended, text) = run_on(&["view", "--json", "--framing", framing, "--hex", &framed]);
+            assert!(matches!(ended, Err(Failure::Failed(why)) if why.contains("5 octets more")));
+            let shown: Value = serde_json::from_str(&text).unwrap();
+            let fault =
+                json!({"field": 70, "offset": len, "need": 5, "have": 0, "kind": "truncated"});
+            assert_eq!(shown["error"], fault, "{framing}");
+            assert_eq!(shown["fields"]["70"]["value"], "301", "{framing}");
+            for command in ["check", "redact"] {
+                let (ended, _) = run_on(&[command, "--framing", framing, "--hex", &framed]);
+                assert!(ended.is_err(), "{command} {framing}");
+            }
+        }
     }
 
     #[test]

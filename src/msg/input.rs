@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use cekr_iso8583::{Framing, Spec, Step, View};
+use cekr_iso8583::{Damaged, Framing, ParseError, ParseErrorKind, Spec, Step, View};
 
 use super::Failure;
 
@@ -52,7 +52,7 @@ impl Source {
 impl Dialect {
     fn reads(self, octets: &[u8]) -> bool {
         Frames::new(self.framing, octets)
-            .all(|frame| frame.is_ok_and(|frame| View::parse(self.spec, frame.message).is_ok()))
+            .all(|frame| frame.is_ok_and(|frame| frame.parse(self.spec).is_ok()))
     }
 }
 
@@ -61,6 +61,29 @@ pub(super) struct Frame<'a> {
     /// What stands before the message.
     pub(super) head: &'a [u8],
     pub(super) message: &'a [u8],
+    /// Octets that the frame announces and the input does not have.
+    pub(super) missing: usize,
+}
+
+impl<'a> Frame<'a> {
+    /// The message. One that ends well in a frame that goes on is damaged too: what came after its
+    /// last field is lost.
+    #[expect(clippy::result_large_err, reason = "both outcomes carry a view, on the stack")]
+    pub(super) fn parse(&self, spec: &'static Spec) -> Result<View<'a>, Damaged<'a>> {
+        let read = View::parse(spec, self.message)?;
+        if self.missing == 0 {
+            return Ok(read);
+        }
+        let octets = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        let error = ParseError {
+            field: read.present().into_iter().last().unwrap_or(1),
+            offset: octets(self.message.len()),
+            need: octets(self.missing),
+            have: 0,
+            kind: ParseErrorKind::Truncated,
+        };
+        Err(Damaged { error, read })
+    }
 }
 
 /// The messages of the input. A last frame that is cut short is handed out as far as it goes: its
@@ -104,7 +127,7 @@ impl<'a> Iterator for Frames<'a> {
                     self.count += 1;
                     self.advance(consumed);
                     let head = rest.get(..head_len).unwrap_or_default();
-                    return Some(Ok(Frame { head, message }));
+                    return Some(Ok(Frame { head, message, missing: 0 }));
                 }
                 Ok(Step::NeedMore) => {
                     self.count += 1;
@@ -114,7 +137,8 @@ impl<'a> Iterator for Frames<'a> {
                         let text = "the input ends inside a frame's header".to_owned();
                         return Some(Err(Failure::Failed(text)));
                     };
-                    return Some(Ok(Frame { head, message }));
+                    let missing = announced(self.framing, head).saturating_sub(rest.len());
+                    return Some(Ok(Frame { head, message, missing }));
                 }
                 Err(error) => {
                     self.count += 1;
@@ -124,6 +148,19 @@ impl<'a> Iterator for Frames<'a> {
                     return Some(Err(Failure::Failed(text)));
                 }
             }
+        }
+    }
+}
+
+/// Octets of the whole frame, its length prefix included, by that prefix.
+fn announced(framing: Framing, head: &[u8]) -> usize {
+    match framing {
+        Framing::None => 0,
+        Framing::Be2 | Framing::Nac => head
+            .first_chunk()
+            .map_or(0, |prefix| prefix.len() + usize::from(u16::from_be_bytes(*prefix))),
+        Framing::Ascii4 => {
+            head.iter().fold(0, |len, digit| len * 10 + usize::from(digit & 0x0f)) + 4
         }
     }
 }
