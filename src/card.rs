@@ -22,7 +22,8 @@ pub struct CardArgs {
         global = true,
         value_name = "URL",
         env = "CEKR_API",
-        default_value = "http://localhost:8080"
+        default_value = "http://localhost:8080",
+        value_parser = url
     )]
     api: String,
     /// Operator token; without it CEKR_OPERATOR_TOKEN, then ./cekr-data/operator.token
@@ -65,7 +66,7 @@ enum CardCommand {
         /// The card's name
         name: String,
         /// Euros, as 200.00
-        #[arg(value_parser = amount::parse)]
+        #[arg(value_parser = load_amount)]
         amount: u64,
         /// Posts once, however often it is sent; drawn when not given
         #[arg(long)]
@@ -301,6 +302,23 @@ fn token(flag: Option<&str>) -> Option<String> {
     })
 }
 
+/// Where a switch's API is. Whoever needs TLS puts a proxy in front: nothing here speaks it.
+fn url(text: &str) -> Result<String, String> {
+    let fault = || "write http://HOST:PORT, for example http://localhost:8080".to_owned();
+    let uri: ureq::http::Uri = text.parse().map_err(|_| fault())?;
+    let is_whole = uri.scheme_str() == Some("http") && uri.host().is_some_and(|h| !h.is_empty());
+    if is_whole { Ok(text.to_owned()) } else { Err(fault()) }
+}
+
+/// Cents to load; a load of nothing is a slip of the pen.
+fn load_amount(text: &str) -> Result<u64, String> {
+    match amount::parse(text) {
+        Ok(0) => Err("the amount must be above zero".to_owned()),
+        Ok(cents) => Ok(cents),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 fn parse_channel(text: &str) -> Result<(String, bool), String> {
     let fault = || "write online=on, abroad=off or cashpoint=on".to_owned();
     let (channel, state) = text.split_once('=').ok_or_else(fault)?;
@@ -420,6 +438,24 @@ mod tests {
         assert_eq!(parse_channel("abroad=off"), Ok(("abroad".to_owned(), false)));
         for wrong in ["abroad", "abroad=maybe", "shops=on", "=on"] {
             assert!(parse_channel(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_url_names_scheme_and_host() {
+        for text in ["http://localhost:8080", "http://127.0.0.1:1/", "http://[::1]:8080"] {
+            assert_eq!(url(text).as_deref(), Ok(text));
+        }
+        for wrong in ["", "::", "localhost:8080", "https://switch:8080", "http://", "ftp://a"] {
+            assert!(url(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_load_of_nothing_is_refused_before_it_is_sent() {
+        assert_eq!(load_amount("200.00"), Ok(200_00));
+        for wrong in ["0", "0.00", "-1", "1.001", "x"] {
+            assert!(load_amount(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -39,7 +39,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "D", default_value_t = 64)]
     depth: usize,
     /// How long to send (500ms, 10s, 2m)
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = run_time)]
     duration: Duration,
     /// How long to wait for answers after that
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
@@ -54,7 +54,8 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// The switch
-    #[arg(long, value_name = "ADDR", env = "CEKR_TO", default_value = "127.0.0.1:8583")]
+    #[arg(long, value_name = "ADDR", env = "CEKR_TO", default_value = "127.0.0.1:8583",
+          value_parser = address)]
     to: String,
     /// Dialect: cekr87, iso87ascii, iso87binary
     #[arg(long, value_name = "S", default_value = "cekr87", value_parser = spec)]
@@ -227,6 +228,24 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if ms <= 86_400_000 { Ok(Duration::from_millis(ms)) } else { Err("at most a day".to_owned()) }
 }
 
+/// A time in which something can be sent.
+fn run_time(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time.is_zero() { Err("nothing can be sent in no time".to_owned()) } else { Ok(time) }
+}
+
+/// A switch to connect to: `host:port`, the host a name or a number.
+pub(crate) fn address(text: &str) -> Result<String, String> {
+    let port = text
+        .rsplit_once(':')
+        .filter(|(host, _)| !host.is_empty())
+        .and_then(|(_, port)| port.parse::<u16>().ok());
+    match port {
+        Some(1..) => Ok(text.to_owned()),
+        Some(0) | None => Err("write host:port, for example 127.0.0.1:8583".to_owned()),
+    }
+}
+
 pub(crate) fn spec(text: &str) -> Result<SpecName, String> {
     let names = || Spec::built_in().map(Spec::name).join(", ");
     Spec::by_name(text).map(SpecName).ok_or_else(|| format!("no such dialect; take {}", names()))
@@ -249,7 +268,23 @@ mod tests {
 
     use cekr_terminal_sim::mix::Mix;
 
-    use super::{duration, framing, parse_mix, rate, spec};
+    use super::{address, duration, framing, parse_mix, rate, run_time, spec};
+
+    #[test]
+    fn a_switch_is_named_by_host_and_port() {
+        for text in ["127.0.0.1:8583", "localhost:1", "[::1]:8583", "switch.example:65535"] {
+            assert_eq!(address(text).as_deref(), Ok(text));
+        }
+        for text in ["", "nowhere", ":8583", "localhost:", "localhost:0", "localhost:65536"] {
+            assert!(address(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_run_lasts_longer_than_nothing() {
+        assert_eq!(run_time("1ms"), Ok(Duration::from_millis(1)));
+        assert!(run_time("0s").is_err());
+    }
 
     #[test]
     fn reads_rates_and_times_with_their_units() {

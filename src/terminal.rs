@@ -29,7 +29,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use crate::cards;
-use crate::load::{SpecName, duration, framing, spec};
+use crate::load::{SpecName, address, duration, framing, spec};
 
 /// A till in a shop
 #[derive(Debug, clap::Args)]
@@ -163,7 +163,8 @@ struct CommonArgs {
     #[arg(long, value_name = "CODE", value_parser = response_code)]
     expect: Option<[u8; 2]>,
     /// The switch
-    #[arg(long, value_name = "ADDR", env = "CEKR_TO", default_value = "127.0.0.1:8583")]
+    #[arg(long, value_name = "ADDR", env = "CEKR_TO", default_value = "127.0.0.1:8583",
+          value_parser = address)]
     to: String,
     /// Dialect: cekr87, iso87ascii, iso87binary
     #[arg(long, value_name = "S", default_value = "cekr87", value_parser = spec)]
