@@ -4,7 +4,7 @@
 
 mod support;
 
-use cekr_iso8583::{Framing, Step, View};
+use cekr_iso8583::{CEKR87, Framing, Step, View};
 use cekr_issuer::entry::{LoadSource, Reference};
 use cekr_issuer::{Amount, CardStatus, Channels, Fact, Policy};
 use cekr_switch::control::ChannelsPatch;
@@ -134,6 +134,18 @@ fn cashback_needs_the_tick_and_bears_no_fee() {
         let told = bank.ask(&cashback(2));
         assert_eq!((told.code(), told.text(44)), ("57", Some("CASHPOINT")));
         assert_eq!(bank.ask(&purchase(&ana(), 3, 25_00)).code(), "00", "goods alone go on");
+    });
+}
+
+#[test]
+fn cash_or_an_eci_that_cannot_be_read_does_not_pass_for_none() {
+    in_every_dialect(&lenient(), |bank| {
+        let unread = purchase(&ana(), 1, 45_00).with(54, "0040978D00000000200X");
+        assert_eq!(bank.ask(&unread).code(), "30");
+        // Only `cekr87` says what stands in DE 48.
+        let cut = bank.ask(&purchase(&ana(), 2, 10_00).with(48, "42029"));
+        let is_tagged = bank.dialect().spec.name() == CEKR87.name();
+        assert_eq!(cut.code(), if is_tagged { "30" } else { "00" });
     });
 }
 

@@ -9,8 +9,8 @@
 
 use cekr_iso8583::View;
 use cekr_iso8583::{
-    AuthCode, CountryCode, CurrencyCode, Expiry, Mcc, MerchantId, Mti, OriginalData, Pan, PanError,
-    PinBlock, PosEntryMode, ProcessingCode, Rrn, Sign, SignedAmount,
+    AuthCode, CEKR87, CountryCode, CurrencyCode, Expiry, Mcc, MerchantId, Mti, OriginalData, Pan,
+    PanError, PinBlock, PosEntryMode, ProcessingCode, Rrn, Sign, SignedAmount,
 };
 
 use crate::channel::Channels;
@@ -241,6 +241,9 @@ fn parse_card<'v, 'a>(
         stan: stan.number(),
         class: mti.class_pair(),
     };
+    if is_private_cut(view) {
+        return Err(FORMAT_ERROR);
+    }
     let condition = view.pos_condition().unwrap_or_default();
     let mcc = view.mcc().unwrap_or_default();
     let read = Read { view, mti, key, code, mcc, condition };
@@ -407,7 +410,7 @@ fn cash_part(
             transaction_amount.checked_sub(surcharge).ok_or(FORMAT_ERROR)?
         }
         Ask::Purchase => {
-            let cash = cashback(read.view);
+            let cash = cashback(read.view)?;
             transaction_amount.checked_sub(cash).ok_or(FORMAT_ERROR)?;
             cash
         }
@@ -435,12 +438,16 @@ fn country(view: &View<'_>) -> Option<[u8; 2]> {
     letters.iter().all(u8::is_ascii_alphabetic).then_some(letters)
 }
 
-fn cashback(view: &View<'_>) -> Amount {
-    let Some(amounts) = view.additional_amounts() else {
-        return Amount::default();
+/// The cash of a purchase; what cannot be read may not pass for none.
+fn cashback(view: &View<'_>) -> Result<Amount, Reject> {
+    let Some(mut amounts) = view.additional_amounts() else {
+        return Ok(Amount::default());
     };
-    let cash = amounts.flatten().filter(|part| part.kind == 40);
-    cash.fold(Amount::default(), |sum, part| sum.saturating_add(part.amount))
+    amounts.try_fold(Amount::default(), |sum, part| match part {
+        Ok(part) if part.kind == 40 => Ok(sum.saturating_add(part.amount)),
+        Ok(_) => Ok(sum),
+        Err(_) => Err(FORMAT_ERROR),
+    })
 }
 
 fn place(ask: Ask, is_online: bool) -> Place {
@@ -516,6 +523,14 @@ const TERMINAL_COUNTRY_CODE: u32 = 0x9F1A;
 
 /// What an authorization carries of the chip's data; more than this is no request of a terminal.
 const CHIP_DATA_MAX: usize = 256;
+
+/// Whether DE 48 cannot be read to its end: an ECI that was cut off may not pass for none. Only
+/// `cekr87` says what stands in it.
+fn is_private_cut(view: &View<'_>) -> bool {
+    view.has(48)
+        && view.spec().name() == CEKR87.name()
+        && view.private().is_some_and(|parts| !parts.is_well_formed())
+}
 
 fn has_private(view: &View<'_>, id: &[u8; 2]) -> bool {
     view.private().is_some_and(|parts| parts.value(*id).is_some())
