@@ -7,6 +7,8 @@
 
 mod support;
 
+#[path = "simulation/elements.rs"]
+mod elements;
 #[path = "simulation/oracle.rs"]
 mod oracle;
 #[path = "simulation/world.rs"]

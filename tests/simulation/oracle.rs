@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 
 use cekr_issuer::{CardStatus, Channels, Now};
 
+use crate::elements::{
+    card_told, cashback, fee_of, is_private_cut, octets, private, share, surcharge,
+};
 use crate::support::{CardSpec, Told, luhn_holds, pin_block};
 
 /// The settings of a world, as plain numbers; zero switches a limit off.
@@ -21,6 +24,8 @@ pub struct Rules {
     pub chip_at_cashpoints: bool,
     /// Whether any limit applies.
     pub limits: bool,
+    /// Whether the format says what stands in DE 48.
+    pub private_is_tagged: bool,
 }
 
 /// The defaults of the settings, in cents.
@@ -148,93 +153,6 @@ struct Answered {
     is_decline: bool,
 }
 
-/// The cashpoint fee: five hundredths, half a cent up, at least fifteen euros.
-fn fee_of(cash: u64) -> u64 {
-    let hundredths = u128::from(cash) * 5;
-    let cents = (hundredths + 50) / 100;
-    if cash == 0 { 0 } else { u64::try_from(cents.max(1_500)).unwrap() }
-}
-
-/// `of` x `part` / `whole`, half up.
-fn share(of: u64, part: u64, whole: u64) -> u64 {
-    if whole == 0 {
-        return of;
-    }
-    let exact = u128::from(of) * u128::from(part);
-    let whole = u128::from(whole);
-    let (quotient, rest) = (exact / whole, exact % whole);
-    u64::try_from(quotient + u128::from(rest * 2 >= whole)).unwrap()
-}
-
-/// An element's characters as they came: damage may have made one that is no ASCII.
-fn octets(told: &Told, de: u8) -> Vec<u8> {
-    let text = told.text(de).unwrap_or_default();
-    text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
-}
-
-/// The value of a subfield of DE 48.
-fn private(told: &Told, id: &[u8]) -> Option<Vec<u8>> {
-    let text = octets(told, 48);
-    let mut rest = text.as_slice();
-    loop {
-        let (head, tail) = rest.split_at_checked(4)?;
-        if !head.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        let len = usize::from(head[2] - b'0') * 10 + usize::from(head[3] - b'0');
-        let (value, after) = tail.split_at_checked(len)?;
-        if &head[..2] == id {
-            return Some(value.to_vec());
-        }
-        rest = after;
-    }
-}
-
-fn cashback(told: &Told) -> u64 {
-    let text = octets(told, 54);
-    let parts = text.chunks_exact(20).filter(|part| {
-        let is_number = |at: std::ops::Range<usize>| part[at].iter().all(u8::is_ascii_digit);
-        is_number(0..7)
-            && matches!(part[7], b'C' | b'D')
-            && is_number(8..20)
-            && &part[2..4] == b"40"
-    });
-    parts.map(|part| std::str::from_utf8(&part[8..]).unwrap().parse::<u64>().unwrap()).sum()
-}
-
-fn surcharge(told: &Told) -> u64 {
-    let digits = told.text(28).and_then(|text| text.strip_prefix('D'));
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
-}
-
-/// Four digits; a month that no year has is simply not the card's.
-fn expiry_of(text: &str) -> Option<u16> {
-    let is_number = text.len() == 4 && text.bytes().all(|c| c.is_ascii_digit());
-    is_number.then(|| text.parse().unwrap())
-}
-
-/// The card's number and the expiries that were told; `None` is a message that contradicts itself.
-fn card_told(told: &Told) -> Option<(String, Vec<u16>)> {
-    let mut numbers = Vec::new();
-    let mut expiries = Vec::new();
-    if let Some(number) = told.text(2) {
-        numbers.push(number.to_owned());
-    }
-    if let Some(track) = told.text(35) {
-        let at = track.find(['=', 'D'])?;
-        numbers.push(track[..at].to_owned());
-        expiries.extend(track.get(at + 1..at + 5).and_then(expiry_of));
-    }
-    if let Some(text) = told.text(14) {
-        expiries.push(expiry_of(text)?);
-    }
-    numbers.dedup();
-    match numbers.as_slice() {
-        [number] => Some((number.clone(), expiries)),
-        _ => None,
-    }
-}
-
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Ask {
     Balance,
@@ -300,6 +218,11 @@ impl Oracle {
         self.newest = None;
         match told.mti {
             800 | 801 => network(told),
+            100 | 101 | 200 | 201 | 400 | 401 | 420 | 421
+                if self.rules.private_is_tagged && is_private_cut(told) =>
+            {
+                say("30")
+            }
             100 | 101 | 200 | 201 => match read_money(told) {
                 Ok((read, ask)) => self.judge_money(&read, ask, now),
                 Err(code) => say(code),
@@ -807,8 +730,9 @@ fn read_money(told: &Told) -> Result<(Read<'_>, Ask), &'static str> {
     let cash = match ask {
         Ask::Enquiry | Ask::Withdrawal => asked.checked_sub(surcharge(told)).ok_or("30")?,
         Ask::Purchase => {
-            asked.checked_sub(cashback(told)).ok_or("30")?;
-            cashback(told)
+            let cash = cashback(told).ok_or("30")?;
+            asked.checked_sub(cash).ok_or("30")?;
+            cash
         }
         Ask::Balance | Ask::Check | Ask::Refund => 0,
     };

@@ -70,9 +70,11 @@ impl World {
             cashback_fee: random.per_mille(250),
             chip_at_cashpoints: random.per_mille(250),
             limits: random.per_mille(700),
+            private_is_tagged: false,
         };
         let cards = (0..CARDS).map(|number| card(number, &mut random)).collect();
         let dialect = *random.pick(&DIALECTS).unwrap();
+        let rules = Rules { private_is_tagged: dialect.spec.name() == "cekr87", ..rules };
         let stan = u32::try_from(random.below(900_000)).unwrap();
         let (sent, late) = (Vec::new(), Vec::new());
         Self { cards, rules, dialect, random, passed_ms: 0, stan, loads: 0, sent, late }
