@@ -225,11 +225,11 @@ impl Card {
             Fact::HoldExpired(fact) => {
                 self.held = self.held.saturating_sub(fact.amount).saturating_sub(fact.fee);
                 if let Some(hold) = self.transactions.by_seq_mut(fact.original) {
-                    hold.money = Money::Released;
+                    let money = core::mem::replace(&mut hold.money, Money::Released);
                     hold.amount_left = Amount::default();
                     hold.fee_left = Amount::default();
+                    self.end_hold(money, fact.original);
                 }
-                self.find_first_expiry();
             }
             Fact::Inquired(answered) => self.apply_pin_tries(answered),
             Fact::Issued(fact) => *self = Self::issued(entry.card, fact),
@@ -286,8 +286,8 @@ impl Card {
         let cash_after = original.cash_of(fact.amount_left);
         original.amount_left = fact.amount_left;
         original.fee_left = fact.fee_left;
-        let was_first = original.money == Money::Held { expires_at: self.expires_first };
-        match original.money {
+        let money = original.money;
+        match money {
             Money::Held { .. } => self.held = self.held.saturating_sub(given_back),
             Money::Posted => self.balance = self.balance.plus(given_back),
             Money::Released => {}
@@ -298,8 +298,8 @@ impl Card {
         let is_whole = fact.amount_left.minor() == 0;
         let is_cash_undone = is_whole && was_open && original.cash.minor() > 0;
         self.spent.give_back(date, back, is_cash_undone);
-        if was_first && is_whole {
-            self.find_first_expiry();
+        if is_whole {
+            self.end_hold(money, fact.original);
         }
     }
 
@@ -309,7 +309,11 @@ impl Card {
         }
     }
 
-    fn find_first_expiry(&mut self) {
+    /// Takes the hold of the entry `seq` off those that will expire, if it was one.
+    fn end_hold(&mut self, money: Money, seq: Seq) {
+        if let Money::Held { expires_at } = money {
+            self.transactions.end_hold(expires_at, seq);
+        }
         self.expires_first = self.transactions.first_expiry().map_or(u64::MAX, |(at, _)| at);
     }
 

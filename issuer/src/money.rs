@@ -12,6 +12,10 @@ impl Balance {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
+    /// The most that DE 54 can tell, twelve digits, and far below what an entry's 48 bits hold: no
+    /// load makes a balance larger.
+    pub const TOLD_MAX: Self = Self(999_999_999_999);
+
     /// `minor` cents.
     #[must_use]
     pub const fn from_minor(minor: i64) -> Self {

@@ -1,6 +1,6 @@
 //! What a card did lately: holds, and posted purchases that a reversal may still name.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 
 use cekr_iso8583::{CurrencyCode, MerchantId, Rrn};
 
@@ -124,61 +124,70 @@ impl Transaction {
 
 /// The transactions of one card, oldest first.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Transactions(VecDeque<Transaction>);
+pub struct Transactions {
+    kept: VecDeque<Transaction>,
+    /// The open holds among them, by expiry: however many fall due together, the next is at hand.
+    holds: BTreeSet<(u64, Seq)>,
+}
 
 impl Transactions {
     /// Whether one more can be kept.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.0.len() < TRANSACTIONS_MAX
+        self.kept.len() < TRANSACTIONS_MAX
     }
 
     pub(crate) fn push(&mut self, transaction: Transaction) {
-        while let Some(oldest) = self.0.front() {
+        while let Some(oldest) = self.kept.front() {
             let is_young = oldest.at.saturating_add(POSTED_KEPT_MS) > transaction.at;
-            if oldest.is_open() || (is_young && self.0.len() < POSTED_MAX) {
+            if oldest.is_open() || (is_young && self.kept.len() < POSTED_MAX) {
                 break;
             }
-            self.0.pop_front();
+            self.kept.pop_front();
         }
-        self.0.push_back(transaction);
+        if let Money::Held { expires_at } = transaction.money
+            && transaction.is_open()
+        {
+            self.holds.insert((expires_at, transaction.seq));
+        }
+        self.kept.push_back(transaction);
+    }
+
+    /// The hold of this entry is open no more: it expired, or nothing is left of it.
+    pub(crate) fn end_hold(&mut self, expires_at: u64, seq: Seq) {
+        self.holds.remove(&(expires_at, seq));
     }
 
     /// The newest transaction that `names` accepts, among the newest [`POSTED_MAX`]: what is
     /// reversed was seldom long ago, and the walk is made under the card's lock.
     pub fn newest(&self, names: impl Fn(&Transaction) -> bool) -> Option<&Transaction> {
-        self.0.iter().rev().take(POSTED_MAX).find(|kept| names(kept))
+        self.kept.iter().rev().take(POSTED_MAX).find(|kept| names(kept))
     }
 
     /// The transaction that this entry made.
     #[must_use]
     pub fn by_seq(&self, seq: Seq) -> Option<&Transaction> {
-        self.0.get(self.place(seq)?)
+        self.kept.get(self.place(seq)?)
     }
 
     pub(crate) fn by_seq_mut(&mut self, seq: Seq) -> Option<&mut Transaction> {
         let at = self.place(seq)?;
-        self.0.get_mut(at)
+        self.kept.get_mut(at)
     }
 
     fn place(&self, seq: Seq) -> Option<usize> {
-        self.0.binary_search_by_key(&seq, |kept| kept.seq).ok()
+        self.kept.binary_search_by_key(&seq, |kept| kept.seq).ok()
     }
 
     /// The earliest moment at which a hold expires, in ms since 1970, and its entry.
     #[must_use]
     pub fn first_expiry(&self) -> Option<(u64, Seq)> {
-        let open = self.0.iter().filter(|kept| kept.amount_left.minor() > 0);
-        open.filter_map(|kept| match kept.money {
-            Money::Held { expires_at } => Some((expires_at, kept.seq)),
-            Money::Posted | Money::Released => None,
-        })
-        .min()
+        self.holds.first().copied()
     }
 
     /// The transactions, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Transaction> {
-        self.0.iter()
+        self.kept.iter()
     }
 }
 

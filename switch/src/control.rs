@@ -8,7 +8,9 @@ use serde::Serialize;
 use cekr_issuer::decide::entry as entry_of;
 use cekr_issuer::entry::{LoadSource, Reference};
 use cekr_issuer::limit::LoadRefused;
-use cekr_issuer::{Amount, Card, CardId, CardStatus, Channels, Controls, Fact, Now, Policy, Seq};
+use cekr_issuer::{
+    Amount, Balance, Card, CardId, CardStatus, Channels, Controls, Fact, Now, Policy, Seq,
+};
 
 use crate::entry_view;
 use crate::shard::{Shard, Snapshot, loaded};
@@ -282,10 +284,13 @@ impl Control {
         if card.controls().status == CardStatus::Closed {
             return Err(ControlError::Conflict(CardStatus::Closed));
         }
+        let balance_after = card.balance().plus(amount);
+        if balance_after > Balance::TOLD_MAX {
+            return Err(ControlError::Limit(LoadRefused::BalanceMax));
+        }
         if !card.is_limited() {
             return Ok(());
         }
-        let balance_after = card.balance().plus(amount);
         card.spent()
             .allows_load(now.local_date, amount, balance_after, &self.policy.limits)
             .map_err(ControlError::Limit)
@@ -386,4 +391,34 @@ fn not_closed(controls: Controls) -> Result<(), ControlError> {
         return Err(ControlError::Conflict(controls.status));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+    use cekr_issuer::LocalDate;
+    use cekr_issuer::policy::Limits;
+
+    use super::*;
+
+    const NOW: Now = Now { unix_ms: 1_795_341_600_000, local_date: LocalDate::new(2026, 11, 22) };
+
+    #[test]
+    fn no_load_passes_what_a_balance_can_be_told_in_even_without_limits() {
+        let off = Amount::default();
+        let limits =
+            Limits { load_day: off, load_month: off, balance_max: off, ..Limits::default() };
+        let shard = crate::fuzzing::small_engine().shard().clone();
+        let control = Control::new(shard, Arc::new(Policy { limits, ..Policy::default() }));
+        let load = |cents: i64, reference| {
+            let amount = Amount::from_minor(cents.unsigned_abs());
+            let reference = Reference::new(reference).unwrap();
+            control.load(CardId(0), amount, LoadSource::Upn, reference, NOW).map(|_| ())
+        };
+        let room = Balance::TOLD_MAX.minor() - 100_00;
+        let passed = Err(ControlError::Limit(LoadRefused::BalanceMax));
+        assert_eq!(load(room + 1, "too much"), passed);
+        assert_eq!(load(room, "all"), Ok(()));
+        assert_eq!(load(1, "a cent more"), passed);
+    }
 }

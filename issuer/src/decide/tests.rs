@@ -411,3 +411,40 @@ fn an_entry_counts_for_the_day_that_its_card_has_reached() {
     let late = entry(&case.card, before_midnight, Fact::DeclinesCounted { count: 1 });
     assert_eq!(late.date, NOW.local_date);
 }
+
+#[test]
+fn holds_fall_due_in_the_order_of_their_expiry_and_a_reversed_one_never_does() {
+    let mut card = card(CardStatus::Active, 1_000_00);
+    let mut holds = Vec::new();
+    for hold_days in [5, 2, 30, 2] {
+        let mut case = Case::plain();
+        case.card = card.clone();
+        case.policy.limits.cash_count_day = 0;
+        case.request.key.class = 1;
+        let Decision::Approve(Effect::Authorize(approved)) = case.decide() else {
+            panic!("approved")
+        };
+        let effect = Effect::Authorize(Authorization { hold_days, ..approved });
+        let fact = Decision::Approve(effect).fact(&case.request, &card).unwrap();
+        happens(&mut card, fact);
+        holds.push(card.last_seq());
+    }
+    let reversal = Reversal {
+        original: holds[0],
+        amount: Amount::from_minor(50_00),
+        fee: Amount::from_minor(15_00),
+        ..Reversal::default()
+    };
+    let fact = Decision::Approve(Effect::Reverse(reversal)).fact(&withdrawal(), &card).unwrap();
+    happens(&mut card, fact);
+    let later = Now { unix_ms: NOW.unix_ms + 40 * 24 * 60 * 60 * 1_000, ..NOW };
+    let mut ended = Vec::new();
+    while let Some(fact) = card.due(later) {
+        let Fact::HoldExpired(expired) = &fact else { panic!("a hold's end") };
+        ended.push(expired.original);
+        happens(&mut card, fact);
+    }
+    assert_eq!(ended, [holds[1], holds[3], holds[2]]);
+    assert_eq!(card.held(), Amount::default());
+    assert_eq!(card.balance(), card.available());
+}
