@@ -97,7 +97,7 @@ impl Default for JournalConfig {
             shard: 0,
             segment_octets: 64 << 20,
             queue_max: 65_536,
-            recent_max: 1 << 20,
+            recent_max: 5_242_880,
             batch_max: 4_096,
             spin_us: 0,
         }

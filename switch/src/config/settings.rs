@@ -539,7 +539,8 @@ impl Default for JournalSettings {
     fn default() -> JournalSettings {
         JournalSettings {
             segment_octets: 67_108_864,
-            recent_max: 1_048_576,
+            // A quarter more than answers: an answer is read from here, and not every entry is one.
+            recent_max: 5_242_880,
             queue_max: 65_536,
             batch_max: 4_096,
             spin_us: 0,
