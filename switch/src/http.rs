@@ -224,25 +224,15 @@ pub(crate) fn router(api: &Api) -> Router {
 
 /// Serves the API until the switch stops.
 pub(crate) async fn serve(socket: TcpListener, api: Api, mut stop: watch::Receiver<Stop>) {
-    let settings = api.inner.parts.settings.clone();
-    let listener = connections::Bounded::new(socket, &settings);
-    let router = router(&api);
-    let mut drained = stop.clone();
-    let stopped = async move {
-        let _ = stop.wait_for(|stop| *stop == Stop::Drain).await;
-    };
-    let serving = axum::serve(listener, router).with_graceful_shutdown(stopped);
+    let (settings, metrics) = (&api.inner.parts.settings, api.metrics());
+    let serving = connections::serve(socket, router(&api), settings, metrics, stop.clone());
     let deadline = async move {
-        let _ = drained.wait_for(|stop| *stop == Stop::Drain).await;
+        let _ = stop.wait_for(|stop| *stop == Stop::Drain).await;
         // A caller that keeps its connection busy must not keep the switch from ending.
         tokio::time::sleep(DRAIN_MAX).await;
     };
     tokio::select! {
-        served = serving => {
-            if let Err(error) = served {
-                tracing::error!(%error, "the control API has ended");
-            }
-        }
+        () = serving => {}
         () = deadline => {}
     }
 }

@@ -207,6 +207,14 @@ pub struct EdgeMetrics {
     pub connections_refused: Counter,
     /// Accepts that failed, mostly for want of file descriptors.
     pub accepts_failed: Counter,
+    /// Connections of the control API that are open; only its acceptor writes it.
+    pub http_connections: Counter,
+    /// Connections of the control API that were closed, asking nothing, for a newcomer.
+    pub http_evicted: Counter,
+    /// Connections of the control API whose request's head was not whole in time.
+    pub http_late: Counter,
+    /// Connections of the control API refused because all others were being answered.
+    pub http_refused: Counter,
     /// Requests of the control API.
     pub http_requests: Counter,
     /// Requests of the control API with a missing or wrong token.

@@ -319,6 +319,69 @@ fn books_balance_and_metrics_count() {
     }
 }
 
+/// A connection that says `octets` and waits.
+fn quiet(running: &Running, octets: &[u8]) -> TcpStream {
+    let mut socket = TcpStream::connect(running.http_addr).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket.write_all(octets).unwrap();
+    socket
+}
+
+fn metric(caller: &Caller, name: &str) -> u64 {
+    let response = caller.agent.get(format!("{}/metrics", caller.base)).call();
+    let text = response.unwrap().body_mut().read_to_string().unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap().parse().unwrap()
+}
+
+#[test]
+fn connections_that_ask_nothing_give_way_to_one_that_does() {
+    let running = start("");
+    let half = b"GET /healthz HTTP/1.1\r\nHost:";
+    let idle: Vec<TcpStream> =
+        (0..600).map(|n| quiet(&running, if n % 2 == 0 { b"" } else { half })).collect();
+    let caller = Caller::new(&running);
+    assert_eq!(caller.get("/v1/cards?name=ana").0, 200);
+    assert!(metric(&caller, "cekr_http_connections_evicted_total") >= 89);
+    assert_eq!(metric(&caller, "cekr_http_connections_refused_total"), 0);
+    assert!(metric(&caller, "cekr_http_connections") <= 512);
+    // The oldest went first, and the newest still may ask.
+    let mut end = String::new();
+    let mut idle = idle.into_iter();
+    let _ = idle.next().unwrap().read_to_string(&mut end);
+    assert_eq!(end, "");
+    let mut newest = idle.next_back().unwrap();
+    newest.write_all(b" x\r\nConnection: close\r\n\r\n").unwrap();
+    newest.read_to_string(&mut end).unwrap();
+    assert!(end.starts_with("HTTP/1.1 200"), "{end}");
+}
+
+#[test]
+fn a_request_that_does_not_become_whole_in_time_ends_its_connection() {
+    let running = start(
+        "[http]\nheader_timeout_s = 1\naddr = \"127.0.0.1:0\"\n\
+                         [[listener]]\naddr = \"127.0.0.1:0\"\n",
+    );
+    let caller = Caller::new(&running);
+    let mut end = String::new();
+    quiet(&running, b"GET /healthz HTTP/1.1\r\n").read_to_string(&mut end).unwrap();
+    assert_eq!(end, "");
+    assert_eq!(metric(&caller, "cekr_http_connections_late_total"), 1);
+}
+
+#[test]
+fn a_newcomer_is_told_503_while_every_connection_is_being_answered() {
+    let running = start(
+        "[http]\nconnections_max = 2\naddr = \"127.0.0.1:0\"\n\
+                         [[listener]]\naddr = \"127.0.0.1:0\"\n",
+    );
+    let streams = [Stream::open(&running, None), Stream::open(&running, None)];
+    let mut told = String::new();
+    quiet(&running, b"").read_to_string(&mut told).unwrap();
+    assert!(told.starts_with("HTTP/1.1 503") && told.contains("connections_max"), "{told}");
+    drop(streams);
+}
+
 /// A stream of events, read by hand.
 struct Stream {
     socket: TcpStream,

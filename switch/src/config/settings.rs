@@ -143,6 +143,9 @@ pub struct HttpConfig {
     /// Longest request body.
     #[serde(deserialize_with = "within::<_, u32, 256, 16_777_216>")]
     pub body_octets_max: u32,
+    /// How long the head of a request may take, from the accept or its first octet.
+    #[serde(deserialize_with = "within::<_, u64, 1, 3_600>")]
+    pub header_timeout_s: u64,
     /// How long a connection may neither read nor write.
     #[serde(deserialize_with = "within::<_, u64, 1, 86_400>")]
     pub idle_timeout_s: u64,
@@ -569,6 +572,7 @@ impl Default for HttpConfig {
             operator_token: String::new(),
             connections_max: 512,
             body_octets_max: 65_536,
+            header_timeout_s: 5,
             idle_timeout_s: 75,
             idempotency_max: 65_536,
         }

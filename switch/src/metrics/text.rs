@@ -117,6 +117,21 @@ pub fn write(metrics: &Metrics, text: &mut Text) {
         ("cekr_reads_total", "Reads that brought octets.", metrics.sum(|lane| &lane.reads)),
         ("cekr_octets_in_total", "Octets read.", metrics.sum(|lane| &lane.octets_in)),
         ("cekr_octets_out_total", "Octets written.", metrics.sum(|lane| &lane.octets_out)),
+        (
+            "cekr_http_connections_evicted_total",
+            "Control API connections that asked nothing, closed for a newcomer.",
+            edge.http_evicted.read(),
+        ),
+        (
+            "cekr_http_connections_late_total",
+            "Control API connections whose request took too long to come.",
+            edge.http_late.read(),
+        ),
+        (
+            "cekr_http_connections_refused_total",
+            "Control API connections refused because all others were being answered.",
+            edge.http_refused.read(),
+        ),
         ("cekr_http_requests_total", "Control API requests.", edge.http_requests.read()),
         (
             "cekr_http_unauthorized_total",
@@ -126,6 +141,12 @@ pub fn write(metrics: &Metrics, text: &mut Text) {
     ] {
         text.single(name, "counter", help, count);
     }
+    text.single(
+        "cekr_http_connections",
+        "gauge",
+        "Control API connections that are open.",
+        edge.http_connections.read(),
+    );
     text.single(
         "cekr_in_flight",
         "gauge",
