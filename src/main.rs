@@ -7,6 +7,7 @@ mod card;
 mod cards;
 mod config;
 mod demo;
+mod journal;
 mod load;
 mod logs;
 mod msg;
@@ -52,6 +53,7 @@ enum Command {
   cekr msg diff request.hex reply.hex")]
     Msg(msg::MsgArgs),
     Load(load::LoadArgs),
+    Journal(journal::JournalArgs),
     Config(config::ConfigArgs),
 }
 
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Card(args) => card::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Journal(args) => journal::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Msg(args) => msg::run(args),
         Command::Pos(args) => terminal::run_pos(*args),

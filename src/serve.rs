@@ -215,7 +215,11 @@ fn settings(args: &ServeArgs) -> Result<Config, String> {
     Ok(config)
 }
 
-fn start_key() -> Result<StartKey, String> {
+/// The key that opens a data directory: the environment's, or the development key.
+///
+/// # Errors
+/// When what the environment has is no key.
+pub fn start_key() -> Result<StartKey, String> {
     match std::env::var("CEKR_START_KEY") {
         Ok(text) if !text.is_empty() => StartKey::from_hex(&text)
             .ok_or_else(|| "CEKR_START_KEY is not 64 hexadecimal digits".to_owned()),

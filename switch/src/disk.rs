@@ -85,11 +85,12 @@ pub fn read_all(file: &dyn DiskFile, octets_max: u64) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
-/// A real directory, owned by this process for as long as the value lives.
+/// A real directory: owned by this process for as long as the value lives, or only looked at.
 pub struct FileDisk {
     root: PathBuf,
     // Held for its lock only: the kernel lets go of it when the process ends, however it ends.
-    _lock: File,
+    // Without it nothing can be changed.
+    lock: Option<File>,
 }
 
 /// Why a directory could not be taken.
@@ -154,12 +155,27 @@ impl FileDisk {
         // For people only: who holds it. The lock itself is what counts.
         lock.set_len(0).map_err(failed(&path))?;
         writeln!(&lock, "process {}", std::process::id()).map_err(failed(&path))?;
-        Ok(FileDisk { root: root.to_path_buf(), _lock: lock })
+        Ok(FileDisk { root: root.to_path_buf(), lock: Some(lock) })
+    }
+
+    /// A directory to be read and nothing else, whoever owns it: no lock is taken, files are
+    /// opened for reading, and every call that would change something is refused.
+    #[must_use]
+    pub fn look(root: &Path) -> FileDisk {
+        FileDisk { root: root.to_path_buf(), lock: None }
     }
 
     /// The directory.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Refuses what only an owner may do.
+    fn owned(&self) -> io::Result<()> {
+        match self.lock {
+            Some(_) => Ok(()),
+            None => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -169,12 +185,14 @@ impl FileDisk {
 
 impl Disk for FileDisk {
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        self.owned()?;
         let mut options = OpenOptions::new();
         options.create_new(true).read(true).write(true).mode(FILE_MODE);
         Ok(Arc::new(options.open(self.path(name))?))
     }
 
     fn create_dir(&self, name: &str) -> io::Result<()> {
+        self.owned()?;
         DirBuilder::new().recursive(true).mode(DIR_MODE).create(self.path(name))
     }
 
@@ -192,18 +210,23 @@ impl Disk for FileDisk {
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(OpenOptions::new().read(true).write(true).open(self.path(name))?))
+        let mut options = OpenOptions::new();
+        options.read(true).write(self.lock.is_some());
+        Ok(Arc::new(options.open(self.path(name))?))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        self.owned()?;
         std::fs::remove_file(self.path(name))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.owned()?;
         std::fs::rename(self.path(from), self.path(to))
     }
 
     fn sync_dir(&self, folder: &str) -> io::Result<()> {
+        self.owned()?;
         File::open(self.path(folder))?.sync_all()
     }
 }

@@ -3,22 +3,31 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use cekr_iso8583::Pan;
 use cekr_issuer::entry::{Answered, Authorized, Issued, Loaded, NO_MERCHANT, NO_RRN};
 use cekr_issuer::reply::auth_code;
 use cekr_issuer::{Controls, Entry, Fact, Seq};
 
 use crate::control::ChannelsView;
+use crate::keyring::Keyring;
 use crate::shard::Shard;
 
 /// The object of `entry`, whose number is `seq`.
 #[must_use]
 pub fn json(shard: &Shard, seq: Seq, entry: &Entry) -> Value {
+    let pan = shard.cards().by_id(entry.card).and_then(crate::table::Cell::pan);
+    json_of(shard.keyring(), pan, seq, entry)
+}
+
+/// The object of `entry`, whose number is `seq`, where there is no shard: with the directory's
+/// keys, and the card's number as far as it is known.
+#[must_use]
+pub fn json_of(keyring: &Keyring, pan: Option<Pan>, seq: Seq, entry: &Entry) -> Value {
     let mut object = Map::new();
     object.insert("seq".to_owned(), json!(seq.0));
     object.insert("at".to_owned(), json!(moment(entry.at)));
     object.insert("kind".to_owned(), json!(entry.kind()));
-    object.insert("card".to_owned(), json!(shard.keyring().card_id(entry.card.0).to_string()));
-    let pan = shard.cards().by_id(entry.card).and_then(crate::table::Cell::pan);
+    object.insert("card".to_owned(), json!(keyring.card_id(entry.card.0).to_string()));
     if let Some(pan) = pan {
         object.insert("pan_masked".to_owned(), json!(pan.masked().to_string()));
     }

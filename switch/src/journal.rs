@@ -38,17 +38,20 @@
 
 mod batch;
 mod queue;
+mod read;
 mod recent;
 mod recover;
 mod segment;
 mod simulated;
 mod thread;
+mod walk;
 mod writer;
 
 use std::fmt;
 use std::io;
 
 pub use cekr_issuer::{EntryBytes, Seq};
+pub use read::{ReadEnd, read};
 pub(crate) use recover::{KEYS_NAME, UNBORN_FOLDER};
 pub(crate) use segment::FOLDER as JOURNAL_FOLDER;
 pub use simulated::{Faults, SimDisk};
@@ -206,6 +209,9 @@ pub enum OpenError {
         /// Its version.
         version: u8,
     },
+    /// No journal has begun in the directory.
+    #[error("there is no journal here")]
+    NotBegun,
     /// The journal's folder holds something else.
     #[error("{file} is no journal segment; move it away")]
     NotASegment {

@@ -170,6 +170,18 @@ impl Keyring {
         Ok(drawn.keyring(true))
     }
 
+    /// Reads the keys of a directory that is only looked at.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; [`KeyringError::Missing`] when there are none.
+    pub fn open(disk: &dyn Disk, start_key: &StartKey) -> Result<Keyring, KeyringError> {
+        if !disk.exists(KEYS_NAME)? {
+            return Err(KeyringError::Missing);
+        }
+        let octets = disk::read_all(&*disk.open(KEYS_NAME)?, META_OCTETS_READ)?;
+        Keyring::read(&octets, start_key)
+    }
+
     /// Keys that are kept nowhere, for a switch in memory.
     pub fn ephemeral(entropy: &mut dyn FnMut(&mut [u8])) -> Keyring {
         Drawn::new(entropy).keyring(true)

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answers;
+pub mod archive;
 pub mod clock;
 pub mod config;
 pub mod control;

@@ -341,7 +341,7 @@ fn seed(journal: JournalId, segment: u32) -> u32 {
 }
 
 /// Octets of a whole batch.
-fn length_octets(count: u16) -> u32 {
+pub(super) fn length_octets(count: u16) -> u32 {
     u32::from(count).saturating_mul(ENTRY_OCTETS as u32).saturating_add(HEADER_OCTETS as u32)
 }
 

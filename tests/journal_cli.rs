@@ -1,0 +1,200 @@
+//! `cekr journal` on directories that the real switch has written: beside it, after kill -9, and
+//! after rot.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use serde_json::Value;
+
+const CEKR: &str = env!("CARGO_BIN_EXE_cekr");
+
+/// A folder that is gone at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Scratch {
+        let folder = std::env::temp_dir().join(format!("cekr-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).unwrap();
+        Scratch(folder)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.0.join("data")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A switch in a process of its own, killed at the end.
+struct Switch {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    addr: String,
+}
+
+impl Switch {
+    fn start(data: &Path) -> Switch {
+        let mut child = cekr()
+            .args(["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready"));
+        let addr = ready["iso8583"].as_str().unwrap().to_owned();
+        Switch { child, out, addr }
+    }
+
+    fn purchase(&self, cents: u32) {
+        let amount = format!("{}.{:02}", cents / 100, cents % 100);
+        let mut command = cekr();
+        command.args(["pos", "purchase", "--card", "ana", "--amount", &amount]);
+        command.args(["--expect", "00", "--to", &self.addr]);
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn stop(mut self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        // The end of its output is the end of the switch.
+        self.out.read_line(&mut String::new()).unwrap();
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn cekr() -> Command {
+    let mut command = Command::new(CEKR);
+    // What the developer's shell says about other switches is not meant for this one.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CEKR_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn journal(words: &[&str], data: &Path) -> Output {
+    cekr().arg("journal").args(words).arg("--data").arg(data).output().unwrap()
+}
+
+fn dumped(data: &Path) -> Vec<Value> {
+    let done = journal(&["dump", "--json"], data);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let text = String::from_utf8(done.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Every file below `folder` with its octets.
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else {
+            let octets = fs::read(&path).unwrap();
+            all.push((path, octets));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn a_dump_beside_the_switch_and_after_its_death_has_every_answer_once() {
+    let scratch = Scratch::new("dump");
+    let data = scratch.data();
+    let switch = Switch::start(&data);
+    switch.purchase(24_90);
+    switch.purchase(3_20);
+    let purchases = |entries: &[Value]| -> Vec<u64> {
+        let kind = |entry: &&Value| entry["kind"] == "authorized";
+        entries.iter().filter(kind).map(|entry| entry["amount"].as_u64().unwrap()).collect()
+    };
+    let beside = dumped(&data);
+    assert_eq!(purchases(&beside), [2490, 320]);
+    switch.kill();
+
+    let before = files(&data);
+    let after = dumped(&data);
+    assert_eq!(beside, after);
+    assert!(before == files(&data), "a dump changes nothing");
+    for (entry, seq) in after.iter().zip(1..) {
+        assert_eq!(entry["seq"], seq);
+        assert!(entry["card"].as_str().unwrap().starts_with("card_"));
+        assert!(entry["at"].as_str().unwrap().ends_with('Z'));
+    }
+    let last = after.last().unwrap();
+    assert_eq!(last["pan_masked"], "476173******0011");
+    assert_eq!(last["reason"], "approved");
+    assert_eq!(last["balance_after"], 100_00 - 24_90 - 3_20);
+
+    let plain = journal(&["dump"], &data);
+    let text = String::from_utf8(plain.stdout).unwrap();
+    assert_eq!(text.lines().count(), after.len());
+    assert!(text.lines().last().unwrap().contains("amount=320"));
+    assert!(!text.contains("4761730000000011"));
+}
+
+#[test]
+fn a_dump_needs_the_start_key_of_its_directory_and_a_journal() {
+    let scratch = Scratch::new("keys");
+    let data = scratch.data();
+    Switch::start(&data).stop();
+    let mut command = cekr();
+    command.env("CEKR_START_KEY", "0".repeat(64));
+    let done = command.args(["journal", "dump", "--data"]).arg(&data).output().unwrap();
+    assert_eq!(done.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("start key"));
+
+    let done = journal(&["dump"], &scratch.0);
+    assert_eq!(done.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("no journal"));
+    assert_eq!(journal(&["dum"], &data).status.code(), Some(2));
+}
+
+#[test]
+fn a_flipped_bit_before_the_end_is_told_with_file_and_offset_after_what_is_whole() {
+    let scratch = Scratch::new("rot");
+    let data = scratch.data();
+    let switch = Switch::start(&data);
+    switch.purchase(1_00);
+    switch.stop();
+    let whole = dumped(&data);
+    let segment = data.join("journal/00000001.seg");
+    let mut octets = fs::read(&segment).unwrap();
+    let end = octets.iter().rposition(|octet| *octet != 0).unwrap();
+    // Within the purchase, in front of the last seal.
+    octets[end - 100] ^= 1;
+    fs::write(&segment, &octets).unwrap();
+    let before = files(&data);
+    let done = journal(&["dump", "--json"], &data);
+    assert_eq!(done.status.code(), Some(3));
+    let why = String::from_utf8_lossy(&done.stderr);
+    assert!(why.contains("journal/00000001.seg is damaged at offset"), "{why}");
+    let shown = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(shown.lines().count(), whole.len() - 1);
+    assert!(before == files(&data));
+}
