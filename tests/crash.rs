@@ -1,0 +1,207 @@
+//! Killed at random moments under load, again and again, the switch loses nothing that it said.
+//!
+//! `kill -9` takes the process and leaves the page cache: what is shown here is that journal,
+//! answers and cards agree after any interruption. Whether data reached the disk is the subject of
+//! `power_cut.rs`.
+
+mod crash_support;
+
+use std::collections::HashMap;
+use std::thread;
+
+use crash_support::book::{Book, Standing, name};
+use crash_support::load::{self, Counts, Plan, Said};
+use crash_support::message::{Ask, Kind, Terminal};
+use crash_support::{PATIENCE, Random, Scratch, Setup, Switch, count};
+use serde_json::{Value, json};
+
+/// Cards that every cycle uses; then one more for each cycle, for its wrong PINs.
+const SHARED_CARDS: usize = 6;
+/// The card that is locked and unlocked.
+const LOCKED_CARD: usize = 0;
+/// Terminals that have parts of their own.
+const PIN_TERMINAL: u32 = 90;
+/// A wrong PIN, and the right one of every card.
+const WRONG: Kind = Kind::WithPin("9999");
+const RIGHT: Kind = Kind::WithPin("1234");
+
+#[test]
+fn killed_at_random_moments_it_loses_nothing_that_it_said() {
+    let cycles = count("CEKR_KILL_CYCLES", 20);
+    let mut random = Random::new(Random::seed());
+    let scratch = Scratch::new("crash");
+    let setup = Setup::new(&scratch.0, SHARED_CARDS + cycles as usize);
+    let mut world = World { setup, book: Book::default(), stan: 1, cut: 0 };
+    let mut before = None;
+    for cycle in 0..cycles {
+        let switch = world.setup.start();
+        if let Some(before) = before.take() {
+            world.check_start(&switch, &before);
+        }
+        before = Some(world.cycle(switch, cycle as usize, &mut random));
+    }
+    let switch = world.setup.start();
+    world.check_start(&switch, &before.unwrap());
+    assert_eq!(switch.stop().code, Some(0));
+    let (dump, last) = (world.setup.dump(), world.book.approved());
+    world.book.must_hold(&dump);
+    println!("{cycles} kills, {last} approvals heard, {} entries, none lost", dump.len());
+    println!("{} starts cut octets of an unfinished batch off", world.cut);
+    assert!(last > cycles as usize, "the load was real");
+}
+
+struct World {
+    setup: Setup,
+    book: Book,
+    /// The next STAN.
+    stan: u32,
+    cut: u32,
+}
+
+/// What must be found again after a kill.
+struct Before {
+    standings: HashMap<String, Standing>,
+    /// What was said in the last cycle.
+    asked: Vec<Ask>,
+    /// States of the locked card that it may have: the last acknowledged one, and one under way.
+    states: Vec<String>,
+    pin_card: usize,
+    /// Wrong PINs whose answer was heard, and those sent.
+    wrong_heard: usize,
+    wrong_sent: usize,
+}
+
+impl World {
+    /// Lets terminals and the holder work, kills the switch among it, and reads the journal.
+    fn cycle(&mut self, switch: Switch, cycle: usize, random: &mut Random) -> Before {
+        let plan = Plan {
+            connections: 3,
+            depth_max: 16,
+            messages: 100_000,
+            cards: 0..SHARED_CARDS as u64,
+        };
+        let (seed, ring_at) = (random.below(u64::from(u32::MAX)), 1 + random.below(600) as u32);
+        let (counts, bell) = Counts::new(self.stan, ring_at);
+        let pin_card = SHARED_CARDS + cycle;
+        let wrong_wanted = random.below(3) as usize;
+        let (iso, http) = (switch.iso, switch.http.clone());
+        let (said, pins, states) = thread::scope(|scope| {
+            let load = scope.spawn(|| load::run(iso, &plan, seed, &counts));
+            let pins = scope.spawn(|| wrong_pins(iso, pin_card, wrong_wanted, &counts));
+            let holder = scope.spawn(|| switch_off_and_on(&http));
+            bell.recv_timeout(PATIENCE).expect("there were answers");
+            switch.kill();
+            (load.join().unwrap(), pins.join().unwrap(), holder.join().unwrap())
+        });
+        self.stan = counts.next_stan();
+        let wrong_heard = pins.iter().filter(|(_, reply)| reply.is_some()).count();
+        let wrong_sent = pins.len();
+        let asked = said.iter().chain(&pins).map(|(ask, _)| ask.clone()).collect();
+        self.book.note(said);
+        self.book.note(pins);
+        let standings = self.book.must_hold(&self.setup.dump());
+        Before { standings, asked, states, pin_card, wrong_heard, wrong_sent }
+    }
+
+    /// After a start: balances, states and tries are those of the journal, repeats are answered as
+    /// before, and no wrong PIN is forgotten.
+    fn check_start(&mut self, switch: &Switch, before: &Before) {
+        self.cut += u32::from(self.setup.said().contains("torn"));
+        for card in switch.cards() {
+            let name = card["name"].as_str().unwrap();
+            let Some(standing) = before.standings.get(name) else { continue };
+            let told = (card["balance"].as_i64(), card["available"].as_i64());
+            assert_eq!(told, (Some(standing.balance), Some(standing.available)), "{name}");
+            assert_eq!(card["state"], *standing.state, "{name}");
+            assert_eq!(card["channels"], standing.channels, "{name}");
+        }
+        let state = &before.standings[&name(LOCKED_CARD)].state;
+        assert!(before.states.contains(state), "{state} was not acknowledged: {:?}", before.states);
+        let path = format!("/v1/cards?name={}", name(LOCKED_CARD));
+        let id = switch.call("GET", &path, &Value::Null).unwrap().1["data"][0]["id"].clone();
+        let path = format!("/v1/cards/{}/unlock", id.as_str().unwrap());
+        assert_eq!(switch.call("POST", &path, &json!({})).unwrap().0, 200);
+
+        // Everything once more: what was heard is heard again, octet for octet, and what was not
+        // is answered now, once.
+        let mut line = Terminal::connect(switch.iso).unwrap();
+        let mut again: Said = Vec::new();
+        for asks in before.asked.chunks(32) {
+            let octets: Vec<u8> = asks.iter().flat_map(|ask| ask.frame.clone()).collect();
+            assert!(line.send(&octets));
+            for _ in asks {
+                let reply = line.reply().unwrap();
+                let ask = asks.iter().find(|ask| ask.key() == reply.key()).unwrap();
+                again.push((ask.clone(), Some(reply)));
+            }
+        }
+        self.book.note(again);
+
+        // The tries that are left are those that the acknowledged wrong PINs have left; a repeat
+        // above has counted what was sent and lost.
+        assert!(before.wrong_heard <= before.wrong_sent);
+        let mut wrong = before.wrong_sent;
+        loop {
+            let ask = Ask::new(WRONG, before.pin_card, 1_00, PIN_TERMINAL, self.next_stan());
+            let reply = line.ask(&ask).unwrap();
+            let code = reply.code.clone();
+            self.book.note(vec![(ask, Some(reply))]);
+            if code == "75" {
+                break;
+            }
+            assert_eq!(code, "55");
+            wrong += 1;
+        }
+        assert_eq!(wrong, 3, "a kill gives no try back");
+        let right = Ask::new(RIGHT, before.pin_card, 1_00, PIN_TERMINAL, self.next_stan());
+        let reply = line.ask(&right).unwrap();
+        assert_eq!(reply.code, "75");
+        self.book.note(vec![(right, Some(reply))]);
+    }
+
+    fn next_stan(&mut self) -> u32 {
+        self.stan += 1;
+        self.stan - 1
+    }
+}
+
+/// Sends wrong PINs one after the other.
+fn wrong_pins(addr: std::net::SocketAddr, card: usize, wanted: usize, counts: &Counts) -> Said {
+    let mut said = Said::new();
+    let Some(mut line) = Terminal::connect(addr) else { return said };
+    for _ in 0..wanted {
+        let ask = Ask::new(WRONG, card, 1_00, PIN_TERMINAL, counts.next_stan());
+        let reply = line.ask(&ask);
+        let is_gone = reply.is_none();
+        said.push((ask, reply));
+        if is_gone {
+            break;
+        }
+    }
+    said
+}
+
+/// Locks and unlocks the card until the switch is gone. Gives the last acknowledged state, and
+/// the one that was asked for last.
+fn switch_off_and_on(http: &str) -> Vec<String> {
+    let mut states = vec!["active".to_owned()];
+    let path = format!("/v1/cards?name={}", name(LOCKED_CARD));
+    let Some((_, page)) = crash_support::call(http, "GET", &path, &Value::Null) else {
+        return states;
+    };
+    let id = page["data"][0]["id"].as_str().unwrap().to_owned();
+    loop {
+        for (verb, state) in [("lock", "locked"), ("unlock", "active")] {
+            let path = format!("/v1/cards/{id}/{verb}");
+            states.push(state.to_owned());
+            match crash_support::call(http, "POST", &path, &json!({})) {
+                Some((200, card)) => {
+                    assert_eq!(card["state"], state);
+                    states.remove(0);
+                }
+                Some(other) => panic!("{other:?}"),
+                None => return states,
+            }
+        }
+    }
+}
