@@ -9,12 +9,15 @@ pub mod book;
 pub mod load;
 pub mod message;
 
+use std::collections::hash_map::RandomState;
 use std::fs;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -71,9 +74,8 @@ impl Random {
 
     /// A seed of the environment, or one that nobody has had.
     pub fn seed() -> u64 {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let seed = std::env::var("CEKR_CRASH_SEED").ok().and_then(|text| text.parse().ok());
-        let seed = seed.unwrap_or(now.as_micros() as u64);
+        let seed = seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         println!("CEKR_CRASH_SEED={seed}");
         seed
     }
@@ -286,16 +288,19 @@ impl Switch {
         Some(Ended { code: status.code(), stderr: self.setup.said() })
     }
 
-    /// Waits for it to end by itself.
+    /// Waits for it to end by itself; one that does not is killed when patience ends.
     pub fn wait(&mut self) -> Ended {
-        let begun = Instant::now();
-        loop {
-            if let Some(ended) = self.ended() {
-                return ended;
+        let (ended, end) = channel();
+        let pid = self.pid();
+        let watch = std::thread::spawn(move || {
+            if end.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                must("sh", &["-c", &format!("kill -KILL {pid}")]);
             }
-            assert!(begun.elapsed() < PATIENCE, "it goes on: {}", self.setup.said());
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        });
+        let status = self.child.wait().unwrap();
+        drop::<Sender<()>>(ended);
+        watch.join().unwrap();
+        Ended { code: status.code(), stderr: self.setup.said() }
     }
 
     /// Asks it to stop and waits for that.
