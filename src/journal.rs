@@ -1,6 +1,10 @@
 //! `cekr journal`: reads the journal of a data directory without a running switch, or beside one.
 //!
 //! `dump` and `verify` take no lock and change nothing. They read up to the last whole batch.
+//! `doctor` changes nothing either, until it is told where to cut.
+
+mod doctor;
+mod verify;
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -8,8 +12,8 @@ use std::process::ExitCode;
 
 use cekr_issuer::Entry;
 use cekr_switch::archive::{Archive, ArchiveError, Numbers};
-use cekr_switch::journal::ReadEnd;
-use serde_json::Value;
+use cekr_switch::journal::{Cut, OpenError, ReadEnd};
+use serde_json::{Value, json};
 
 use crate::serve::start_key;
 
@@ -17,7 +21,10 @@ use crate::serve::start_key;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   cekr journal dump --data cekr-data --json
-  cekr journal verify --data cekr-data")]
+  cekr journal verify --data cekr-data
+  cekr journal doctor --data cekr-data
+
+Exit codes: 0 done, 1 something does not hold, 2 wrong use, 3 damaged or unreadable.")]
 pub struct JournalArgs {
     #[command(subcommand)]
     command: JournalCommand,
@@ -26,6 +33,8 @@ pub struct JournalArgs {
 #[derive(clap::Subcommand)]
 enum JournalCommand {
     Dump(DumpArgs),
+    Verify(verify::VerifyArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Prints every entry in order
@@ -54,6 +63,8 @@ struct Place {
 pub fn run(args: &JournalArgs) -> ExitCode {
     let done = match &args.command {
         JournalCommand::Dump(args) => dump(args),
+        JournalCommand::Verify(args) => verify::run(args),
+        JournalCommand::Doctor(args) => doctor::run(args),
     };
     match done {
         Ok(code) => code,
@@ -66,6 +77,10 @@ pub fn run(args: &JournalArgs) -> ExitCode {
             eprintln!("error: {message}");
             ExitCode::from(crate::REFUSED)
         }
+        Err(Failure::Usage(message)) => {
+            eprintln!("error: {message}");
+            ExitCode::from(USAGE)
+        }
     }
 }
 
@@ -77,6 +92,8 @@ enum Failure {
     Output(io::Error),
     /// The directory cannot be read, or is damaged.
     Refused(String),
+    /// What was asked for makes no sense.
+    Usage(String),
 }
 
 impl From<ArchiveError> for Failure {
@@ -121,7 +138,7 @@ fn dump(args: &DumpArgs) -> Result<ExitCode, Failure> {
     }
     // What is whole is shown, whatever comes behind it.
     out.flush()?;
-    tell_torn(&read?);
+    tell_torn(&read.map_err(|cause| archive.refused(cause))?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -149,3 +166,29 @@ fn tell_torn(end: &ReadEnd) {
         );
     }
 }
+
+/// What stands behind the last whole batch, as JSON.
+fn torn_json(torn: Option<&Cut>) -> Value {
+    torn.map_or(Value::Null, |torn| {
+        json!({
+            "file": torn.file,
+            "offset": torn.offset,
+            "octets": torn.octets,
+            "missing_octets": torn.missing_octets,
+            "entries": torn.entries,
+        })
+    })
+}
+
+/// Damage as JSON: file and offset where they are known, and the cause in words.
+fn damage_json(error: &OpenError) -> Value {
+    let mut object = json!({ "event": "damage", "cause": error.to_string() });
+    if let (Some(object), Some((file, offset))) = (object.as_object_mut(), error.place()) {
+        object.insert("file".to_owned(), json!(file));
+        object.insert("offset".to_owned(), json!(offset));
+    }
+    object
+}
+
+/// Exit code of wrong use, as the command line's own.
+const USAGE: u8 = 2;

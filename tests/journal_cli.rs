@@ -183,12 +183,7 @@ fn a_flipped_bit_before_the_end_is_told_with_file_and_offset_after_what_is_whole
     switch.purchase(1_00);
     switch.stop();
     let whole = dumped(&data);
-    let segment = data.join("journal/00000001.seg");
-    let mut octets = fs::read(&segment).unwrap();
-    let end = octets.iter().rposition(|octet| *octet != 0).unwrap();
-    // Within the purchase, in front of the last seal.
-    octets[end - 100] ^= 1;
-    fs::write(&segment, &octets).unwrap();
+    rot_before_the_end(&data);
     let before = files(&data);
     let done = journal(&["dump", "--json"], &data);
     assert_eq!(done.status.code(), Some(3));
@@ -197,4 +192,113 @@ fn a_flipped_bit_before_the_end_is_told_with_file_and_offset_after_what_is_whole
     let shown = String::from_utf8(done.stdout).unwrap();
     assert_eq!(shown.lines().count(), whole.len() - 1);
     assert!(before == files(&data));
+}
+
+/// The last line of a command's output as JSON, and its exit code.
+fn last_line(done: &Output) -> (Value, Option<i32>) {
+    let text = String::from_utf8_lossy(&done.stdout);
+    let line = text.lines().last().unwrap_or("null");
+    (serde_json::from_str(line).unwrap(), done.status.code())
+}
+
+/// Flips a bit of the last entry, in front of the seal of a clean stop; gives the segment's path.
+fn rot_before_the_end(data: &Path) -> PathBuf {
+    let segment = data.join("journal/00000001.seg");
+    let mut octets = fs::read(&segment).unwrap();
+    let end = octets.iter().rposition(|octet| *octet != 0).unwrap();
+    octets[end - 100] ^= 1;
+    fs::write(&segment, &octets).unwrap();
+    segment
+}
+
+#[test]
+fn verify_agrees_with_what_the_switch_wrote_beside_it_and_after_a_torn_end() {
+    let scratch = Scratch::new("verify");
+    let data = scratch.data();
+    let switch = Switch::start(&data);
+    switch.purchase(24_90);
+    let (beside, code) = last_line(&journal(&["verify", "--json"], &data));
+    assert_eq!((&beside["ok"], code), (&Value::Bool(true), Some(0)), "{beside}");
+    switch.kill();
+
+    // As a crash would leave it: a batch that has begun.
+    let segment = data.join("journal/00000001.seg");
+    let mut octets = fs::read(&segment).unwrap();
+    let end = octets.iter().rposition(|octet| *octet != 0).unwrap() / 64 * 64 + 64;
+    octets[end..end + 4].copy_from_slice(&[0xCE, b'K', b'R', b'J']);
+    fs::write(&segment, &octets).unwrap();
+    let before = files(&data);
+    let (summary, code) = last_line(&journal(&["verify", "--json"], &data));
+    assert_eq!(code, Some(0));
+    assert_eq!(summary["torn"]["octets"], 4);
+    assert_eq!(summary["torn"]["offset"], end);
+    assert_eq!(summary["cards"], 8);
+    assert_eq!(summary["entries"], dumped(&data).len());
+    let accounts = summary["accounts"].as_object().unwrap();
+    assert_eq!(accounts["visa_settlement"], 24_90);
+    assert_eq!(accounts.values().map(|total| total.as_i64().unwrap()).sum::<i64>(), 0);
+    let words = journal(&["verify"], &data);
+    assert!(String::from_utf8_lossy(&words.stdout).contains("good: everything agrees"));
+    let words = journal(&["doctor"], &data);
+    assert_eq!(words.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&words.stdout).contains("The next start cuts it off"));
+    assert!(before == files(&data));
+
+    Switch::start(&data).stop();
+    let (summary, _) = last_line(&journal(&["verify", "--json"], &data));
+    assert_eq!((&summary["torn"], &summary["epoch"]), (&Value::Null, &Value::from(2)));
+}
+
+#[test]
+fn the_doctor_explains_damage_and_cuts_only_where_it_is_told_to() {
+    let scratch = Scratch::new("doctor");
+    let data = scratch.data();
+    let switch = Switch::start(&data);
+    switch.purchase(1_00);
+    switch.stop();
+    let whole = dumped(&data);
+    let segment = rot_before_the_end(&data);
+    let before = files(&data);
+
+    let (damage, code) = last_line(&journal(&["verify", "--json"], &data));
+    assert_eq!((&damage["event"], code), (&Value::from("damage"), Some(3)));
+    assert_eq!(damage["file"], "journal/00000001.seg");
+    let (found, code) = last_line(&journal(&["doctor", "--json"], &data));
+    assert_eq!((&found["damaged"], code), (&Value::Bool(true), Some(3)));
+    assert_eq!(found["last_seq"], whole.len() - 1);
+    assert_eq!(found["behind"]["batches"], 1, "the seal: {found}");
+    let words = journal(&["doctor"], &data);
+    let words = String::from_utf8(words.stdout).unwrap();
+    let offset = found["offset"].as_u64().unwrap().to_string();
+    assert!(words.contains(&format!("--segment 00000001.seg --truncate-at {offset} --force")));
+
+    let cut = |more: &[&str]| {
+        let done = journal(&[&["doctor", "--segment", "00000001.seg"], more].concat(), &data);
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let (code, why) = cut(&["--truncate-at", &offset]);
+    assert_eq!(code, Some(3), "{why}");
+    assert!(why.contains("1 whole batches with 0 entries stand behind"), "{why}");
+    let (code, why) = cut(&["--truncate-at", "70", "--force"]);
+    assert_eq!(code, Some(2), "{why}");
+    assert!(why.contains("no batch ends at offset 70"), "{why}");
+    assert_eq!(cut(&["--truncate-at", "0", "--force"]).0, Some(2));
+    assert_eq!(journal(&["doctor", "--truncate-at", "64"], &data).status.code(), Some(2));
+    assert_eq!(fs::read(&segment).unwrap(), before_of(&before, &segment), "nothing was changed");
+
+    let (code, why) = cut(&["--truncate-at", &offset, "--force"]);
+    assert_eq!(code, Some(0), "{why}");
+    let switch = Switch::start(&data);
+    assert_eq!(dumped(&data), whole[..whole.len() - 1]);
+    switch.purchase(2_00);
+    let (code, why) = cut(&["--truncate-at", &offset]);
+    assert_eq!(code, Some(3), "{why}");
+    assert!(why.contains("in use by another cekr"), "{why}");
+    switch.stop();
+    let (summary, code) = last_line(&journal(&["verify", "--json"], &data));
+    assert_eq!((&summary["epoch"], code), (&Value::from(2), Some(0)));
+}
+
+fn before_of<'a>(files: &'a [(PathBuf, Vec<u8>)], path: &Path) -> &'a [u8] {
+    &files.iter().find(|(name, _)| name == path).unwrap().1
 }

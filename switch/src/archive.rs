@@ -10,6 +10,7 @@ use serde_json::Value;
 use cekr_iso8583::Pan;
 use cekr_issuer::{CardId, Entry, EntryBytes, Fact, Seq};
 
+use crate::audit::card_of;
 use crate::disk::{Disk as _, FileDisk};
 use crate::entry_view;
 use crate::journal::{self, JOURNAL_FOLDER, OpenError, ReadEnd};
@@ -59,22 +60,39 @@ impl Archive {
         Ok(Archive { dir: dir.to_owned(), disk, keyring })
     }
 
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The keys of the directory.
     #[must_use]
     pub const fn keyring(&self) -> &Keyring {
         &self.keyring
     }
 
+    /// The directory's files, to be read.
+    #[must_use]
+    pub const fn disk(&self) -> &FileDisk {
+        &self.disk
+    }
+
     /// Reads all entries in order, each as its octets, up to the last whole batch.
     ///
     /// # Errors
-    /// [`ArchiveError::Journal`]: damage, with file and offset, or what `visit` said.
+    /// [`OpenError`]: damage, with file and offset, or what `visit` said.
     pub fn read(
         &self,
         visit: &mut dyn FnMut(Seq, &EntryBytes) -> Result<(), String>,
-    ) -> Result<ReadEnd, ArchiveError> {
+    ) -> Result<ReadEnd, OpenError> {
         journal::read(&self.disk, self.keyring.journal_id(), visit)
-            .map_err(|cause| ArchiveError::Journal { dir: self.dir.clone(), cause })
+    }
+
+    /// The same as whoever called must be told it: with the directory.
+    #[must_use]
+    pub fn refused(&self, cause: OpenError) -> ArchiveError {
+        ArchiveError::Journal { dir: self.dir.clone(), cause }
     }
 }
 
@@ -88,10 +106,11 @@ impl Numbers {
     /// Looks at an entry; those of new cards tell their numbers.
     pub fn see(&mut self, keyring: &Keyring, entry: &Entry) {
         if let Fact::Issued(issued) = &entry.fact
-            && let Some(number) = keyring.open_pan(entry.card.0, &issued.sealed_pan)
+            && let Some(card) = card_of(entry)
+            && let Some(number) = keyring.open_pan(card.0, &issued.sealed_pan)
             && let Ok(pan) = Pan::from_number(number)
         {
-            self.pans.insert(entry.card, pan);
+            self.pans.insert(card, pan);
         }
     }
 
@@ -104,6 +123,7 @@ impl Numbers {
     /// The object of `entry`, which was seen.
     #[must_use]
     pub fn json(&self, keyring: &Keyring, seq: Seq, entry: &Entry) -> Value {
-        entry_view::json_of(keyring, self.of(entry.card), seq, entry)
+        let pan = card_of(entry).and_then(|card| self.of(card));
+        entry_view::json_of(keyring, pan, seq, entry)
     }
 }

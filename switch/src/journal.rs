@@ -37,6 +37,7 @@
 //! ```
 
 mod batch;
+mod cut;
 mod queue;
 mod read;
 mod recent;
@@ -51,6 +52,7 @@ use std::fmt;
 use std::io;
 
 pub use cekr_issuer::{EntryBytes, Seq};
+pub use cut::{Behind, CutAway, CutError, CutMay, Place, behind, cut, segment_of};
 pub use read::{ReadEnd, read};
 pub(crate) use recover::{KEYS_NAME, UNBORN_FOLDER};
 pub(crate) use segment::FOLDER as JOURNAL_FOLDER;
@@ -229,6 +231,26 @@ pub enum OpenError {
     /// The system gave no thread.
     #[error("the journal's thread cannot be started: {0}")]
     Thread(io::Error),
+}
+
+impl OpenError {
+    /// The segment's file and the octet in it, where the error has a place.
+    #[must_use]
+    pub fn place(&self) -> Option<(&str, u64)> {
+        match self {
+            OpenError::Damaged { file, offset, .. } | OpenError::Foreign { file, offset } => {
+                Some((file, *offset))
+            }
+            OpenError::Newer { file, .. } => Some((file, 0)),
+            OpenError::Config { .. }
+            | OpenError::Io { .. }
+            | OpenError::Missing
+            | OpenError::NotASegment { .. }
+            | OpenError::NotBegun
+            | OpenError::Replay { .. }
+            | OpenError::Thread(_) => None,
+        }
+    }
 }
 
 /// What is wrong with a damaged journal.

@@ -10,6 +10,7 @@
 
 pub mod answers;
 pub mod archive;
+pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod control;

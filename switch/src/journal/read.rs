@@ -74,4 +74,4 @@ pub fn read(
 }
 
 /// One node runs one shard.
-const SHARD: u16 = 0;
+pub(super) const SHARD: u16 = 0;

@@ -188,7 +188,7 @@ fn settle_folders(disk: &dyn Disk, later: &[u32]) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn write_zeros(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {
+pub(super) fn write_zeros(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {
     let zeros = vec![0; ZEROS_OCTETS];
     let mut offset = from;
     while offset < to {

@@ -10,7 +10,7 @@ use std::io;
 
 use super::batch::{Batch, Chain, Fault, HEADER_OCTETS, Header, Kind, MAGIC, length_octets};
 use super::segment;
-use super::{Damage, EntryBytes, OpenError};
+use super::{Damage, EntryBytes, JournalId, OpenError};
 use crate::disk::{Disk, DiskFile};
 use crate::sync::Arc;
 
@@ -26,6 +26,8 @@ pub(super) enum Company {
 /// A whole batch in its place.
 pub(super) struct Found<'a> {
     pub(super) header: &'a Header,
+    /// The octet of its segment at which it begins.
+    pub(super) offset: u64,
     pub(super) entries: &'a [EntryBytes],
 }
 
@@ -128,13 +130,13 @@ impl<'d> Walk<'d> {
         let segment = self.chain.segment;
         if self.chain.offset == 0 {
             // Each segment tells its own length; the first batch is the first to say it.
-            if let Ok(batch) = self.pieces.batch_at(0, &self.chain)? {
+            if let Ok(batch) = self.pieces.batch_at(0, self.chain.journal)? {
                 self.chain.segment_log2 = batch.header.segment_log2;
             }
         }
         while self.chain.segment == segment {
             let offset = self.chain.offset;
-            match self.pieces.batch_at(offset, &self.chain)? {
+            match self.pieces.batch_at(offset, self.chain.journal)? {
                 Ok(batch) if self.chain.expects(&batch.header) => {
                     let behind = self.rebuilt.map(|at| at.saturating_add(HEADER_OCTETS as u64));
                     if let Some(lost) = self.rebuilt.filter(|_| behind != Some(offset)) {
@@ -142,7 +144,7 @@ impl<'d> Walk<'d> {
                         // later one.
                         return Err(damaged(segment, lost, Damage::LostSeal));
                     }
-                    visit(&Found { header: &batch.header, entries: batch.entries })?;
+                    visit(&Found { header: &batch.header, offset, entries: batch.entries })?;
                     remember(&mut self.tail, &self.chain, batch.octets);
                     self.chain.advance(&batch.header, batch.octets);
                 }
@@ -169,7 +171,7 @@ impl<'d> Walk<'d> {
         probe.advance(&header, &seal);
         let follows = self
             .pieces
-            .batch_at(probe.offset, &probe)?
+            .batch_at(probe.offset, probe.journal)?
             .is_ok_and(|batch| batch.header.epoch == probe.epoch && probe.expects(&batch.header));
         if !follows {
             return Ok(false);
@@ -192,7 +194,7 @@ impl<'d> Walk<'d> {
             return Ok(false);
         }
         self.pieces.forget();
-        Ok(self.pieces.batch_at(self.chain.offset, &self.chain)?.is_ok())
+        Ok(self.pieces.batch_at(self.chain.offset, self.chain.journal)?.is_ok())
     }
 
     /// Searches behind the end of the chain for whole batches.
@@ -204,7 +206,7 @@ impl<'d> Walk<'d> {
             cause: Damage::Broken { whole_file: file.to_owned(), whole_offset: offset },
         };
         // The place itself was judged; from the octet after it on, any whole batch counts.
-        if let Some(found) = self.pieces.find_batch(stop.saturating_add(1), &self.chain)? {
+        if let Some(found) = self.pieces.find_batch(stop.saturating_add(1), self.chain.journal)? {
             return Err(found_at(name, found));
         }
         let extent = self.pieces.nonzero_extent(stop)?;
@@ -218,10 +220,10 @@ impl<'d> Walk<'d> {
         for segment in &later {
             let file = segment::name(*segment);
             let mut pieces = Pieces::open(self.disk, *segment)?;
-            if let Err(fault) = pieces.batch_at(0, &self.chain)? {
+            if let Err(fault) = pieces.batch_at(0, self.chain.journal)? {
                 judge_fault(&file, 0, fault)?;
             }
-            if let Some(found) = pieces.find_batch(0, &self.chain)? {
+            if let Some(found) = pieces.find_batch(0, self.chain.journal)? {
                 return Err(found_at(&file, found));
             }
             octets = octets.saturating_add(pieces.nonzero_extent(0)?);
@@ -234,8 +236,28 @@ impl<'d> Walk<'d> {
     }
 }
 
-/// The numbers of the segments, from the first without a gap.
-pub(super) fn list(disk: &dyn Disk) -> Result<Vec<u32>, OpenError> {
+/// Tells of every whole batch of a journal from a place on, whatever stands between them.
+pub(super) fn salvage(
+    disk: &dyn Disk,
+    journal: JournalId,
+    (segment, offset): (u32, u64),
+    visit: &mut dyn FnMut(&Found<'_>),
+) -> Result<(), OpenError> {
+    let mut from = offset;
+    for segment in numbers(disk)?.into_iter().filter(|listed| *listed >= segment) {
+        let mut pieces = Pieces::open(disk, segment)?;
+        while let Some(offset) = pieces.find_batch(from, journal)? {
+            let Ok(batch) = pieces.batch_at(offset, journal)? else { break };
+            visit(&Found { header: &batch.header, offset, entries: batch.entries });
+            from = offset.saturating_add(batch.octets.len() as u64);
+        }
+        from = 0;
+    }
+    Ok(())
+}
+
+/// The numbers of the segments in order.
+pub(super) fn numbers(disk: &dyn Disk) -> Result<Vec<u32>, OpenError> {
     let mut numbers = Vec::new();
     for file in disk.list(segment::FOLDER).map_err(at(segment::FOLDER))? {
         let Some(number) = segment::number(&file) else {
@@ -244,6 +266,12 @@ pub(super) fn list(disk: &dyn Disk) -> Result<Vec<u32>, OpenError> {
         numbers.push(number);
     }
     numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// The numbers of the segments, from the first without a gap.
+fn list(disk: &dyn Disk) -> Result<Vec<u32>, OpenError> {
+    let numbers = numbers(disk)?;
     for (found, due) in numbers.iter().zip(1..) {
         if *found != due {
             return Err(damaged(due, 0, Damage::MissingSegment));
@@ -278,19 +306,19 @@ impl Pieces {
         Ok(Pieces { name, file, len, window: Vec::new(), start: 0 })
     }
 
-    /// The batch at `offset`, if a whole one of the chain's journal stands there.
+    /// The batch at `offset`, if a whole one of the journal stands there.
     pub(super) fn batch_at(
         &mut self,
         offset: u64,
-        chain: &Chain,
+        journal: JournalId,
     ) -> Result<Result<Batch<'_>, Fault>, OpenError> {
         let head = self.at(offset, HEADER_OCTETS)?;
         let mut wanted = HEADER_OCTETS;
-        if let Err(Fault::BrokenEntries { count }) = Batch::parse(head, chain.journal) {
+        if let Err(Fault::BrokenEntries { count }) = Batch::parse(head, journal) {
             // Perhaps they are only not all in the window.
             wanted = usize::try_from(length_octets(count)).unwrap_or(wanted);
         }
-        Ok(Batch::parse(self.at(offset, wanted)?, chain.journal))
+        Ok(Batch::parse(self.at(offset, wanted)?, journal))
     }
 
     /// At least `wanted` octets from `offset` on, or all there are before the end of the file.
@@ -323,8 +351,8 @@ impl Pieces {
         self.window.clear();
     }
 
-    /// Where the first whole batch of the chain's journal begins, at whatever octet from `from` on.
-    fn find_batch(&mut self, from: u64, chain: &Chain) -> Result<Option<u64>, OpenError> {
+    /// Where the first whole batch of the journal begins, at whatever octet from `from` on.
+    fn find_batch(&mut self, from: u64, journal: JournalId) -> Result<Option<u64>, OpenError> {
         let [first, ..] = MAGIC;
         let mut offset = from;
         loop {
@@ -339,7 +367,7 @@ impl Pieces {
                 continue;
             };
             offset = offset.saturating_add(zeros as u64).saturating_add(place as u64);
-            if self.batch_at(offset, chain)?.is_ok() {
+            if self.batch_at(offset, journal)?.is_ok() {
                 return Ok(Some(offset));
             }
             offset = offset.saturating_add(1);
