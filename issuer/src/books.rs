@@ -3,7 +3,7 @@
 //! Every entry's postings sum to zero. Holds are a memorandum: they are no account's money until
 //! they are posted.
 
-use crate::entry::{Entry, Fact, LoadSource};
+use crate::entry::{Entry, Fact, GivenBack, LoadSource};
 use crate::money::{Amount, Balance};
 
 /// The accounts of the programme.
@@ -71,17 +71,24 @@ pub fn postings(entry: &Entry) -> impl Iterator<Item = Posting> + use<> {
         Fact::Authorized(fact) if fact.hold_days == 0 => {
             spent(fact.answered.amount, fact.answered.fee)
         }
-        Fact::Reversed(fact) if fact.posted => {
+        Fact::Completed(fact) => spent(fact.answered.amount, fact.answered.fee),
+        Fact::Reversed(fact) if fact.given_back == GivenBack::Posted => {
             spent(fact.answered.amount, fact.answered.fee).map(|line| line.map(inverse))
         }
         Fact::Loaded(fact) => loaded(fact.source, fact.amount),
         Fact::Authorized(_)
         | Fact::ControlsSet(_)
+        | Fact::CutOver(_)
         | Fact::Declined(_)
+        | Fact::DeclinedElsewhere(_)
         | Fact::DeclinesCounted { .. }
+        | Fact::FileActioned(_)
         | Fact::HoldExpired(_)
         | Fact::Inquired(_)
         | Fact::Issued(_)
+        | Fact::Parked(_)
+        | Fact::PinChanged(_)
+        | Fact::Reconciled(_)
         | Fact::RefundPending(_)
         | Fact::ReversalRemembered(_)
         | Fact::Reversed(_) => [None; 3],
@@ -134,14 +141,23 @@ fn held(entry: &Entry) -> i128 {
             total(fact.answered.amount, fact.answered.fee)
         }
         Fact::HoldExpired(fact) => -total(fact.amount, fact.fee),
-        Fact::Reversed(fact) if !fact.posted => -total(fact.answered.amount, fact.answered.fee),
+        Fact::Completed(fact) => -i128::from(fact.held.minor()),
+        Fact::Reversed(fact) if fact.given_back == GivenBack::Held => {
+            -total(fact.answered.amount, fact.answered.fee)
+        }
         Fact::Authorized(_)
         | Fact::ControlsSet(_)
+        | Fact::CutOver(_)
         | Fact::Declined(_)
+        | Fact::DeclinedElsewhere(_)
         | Fact::DeclinesCounted { .. }
+        | Fact::FileActioned(_)
         | Fact::Inquired(_)
         | Fact::Issued(_)
         | Fact::Loaded(_)
+        | Fact::Parked(_)
+        | Fact::PinChanged(_)
+        | Fact::Reconciled(_)
         | Fact::RefundPending(_)
         | Fact::ReversalRemembered(_)
         | Fact::Reversed(_) => 0,

@@ -5,8 +5,8 @@ use alloc::collections::VecDeque;
 
 use crate::controls::{CardStatus, Controls};
 use crate::entry::{
-    Answered, Authorized, CardId, Entry, Fact, HoldExpired, Issued, LoadSource, Loaded, Reference,
-    Remembered, Reversed, Seq,
+    Answered, Authorized, CardId, Completed, Entry, Fact, HoldExpired, Issued, LoadSource, Loaded,
+    Reference, Refund, Remembered, Reversed, Seq, Sum,
 };
 use crate::key::RequestKey;
 use crate::limit::{Spending, Spent};
@@ -22,6 +22,12 @@ pub const REMEMBERED_MAX: usize = 64;
 
 /// References of loads that one card remembers; the oldest is forgotten first.
 pub const LOADS_REMEMBERED_MAX: usize = 256;
+
+/// Dispense faults that one card remembers; the oldest is forgotten first.
+pub const DISPENSE_FAULTS_MAX: usize = 64;
+
+/// How long a dispense fault counts, in milliseconds: thirty days.
+pub const DISPENSE_FAULT_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// The state of one card.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -50,6 +56,8 @@ struct Rare {
     remembered: VecDeque<RequestKey>,
     /// Loads that were posted.
     loads: VecDeque<u64>,
+    /// When cashpoints gave back what they could not dispense, ms since 1970.
+    dispense_faults: VecDeque<u64>,
 }
 
 /// Declines that change nothing, counted by the hour.
@@ -167,6 +175,14 @@ impl Card {
         })
     }
 
+    /// How many dispense faults gave money back in the thirty days before `now`.
+    #[must_use]
+    pub fn dispense_faults(&self, now: Now) -> usize {
+        let since = now.unix_ms.saturating_sub(DISPENSE_FAULT_KEPT_MS);
+        let faults = self.rare.iter().flat_map(|rare| &rare.dispense_faults);
+        faults.filter(|at| **at > since).count()
+    }
+
     /// Whether a load of this source and reference was posted already.
     #[must_use]
     pub fn has_load(&self, source: LoadSource, reference: &Reference) -> bool {
@@ -213,6 +229,7 @@ impl Card {
     pub fn apply(&mut self, seq: Seq, entry: &Entry) {
         match &entry.fact {
             Fact::Authorized(fact) => self.apply_authorized(seq, entry, fact),
+            Fact::Completed(fact) => self.apply_completed(seq, entry, fact),
             Fact::ControlsSet(controls) => self.controls = *controls,
             Fact::Declined(answered) => {
                 self.apply_pin_tries(answered);
@@ -222,25 +239,23 @@ impl Card {
             Fact::DeclinesCounted { .. } => {
                 self.declines = Declines { hour: hour_of(entry.at), ..Declines::default() };
             }
-            Fact::HoldExpired(fact) => {
-                self.held = self.held.saturating_sub(fact.amount).saturating_sub(fact.fee);
-                if let Some(hold) = self.transactions.by_seq_mut(fact.original) {
-                    let money = core::mem::replace(&mut hold.money, Money::Released);
-                    hold.amount_left = Amount::default();
-                    hold.fee_left = Amount::default();
-                    self.end_hold(money, fact.original);
-                }
-            }
+            Fact::FileActioned(fact) => self.controls = fact.controls,
+            Fact::HoldExpired(fact) => self.apply_hold_expired(fact),
             Fact::Inquired(answered) => self.apply_pin_tries(answered),
-            Fact::Issued(fact) => *self = Self::issued(entry.card, fact),
+            Fact::Issued(fact) => *self = Self::issued(self.id, fact),
             Fact::Loaded(fact) => self.apply_loaded(entry, fact),
-            Fact::RefundPending(fact) => {
-                if let Some(purchase) = self.transactions.by_seq_mut(fact.original) {
-                    purchase.refunded = purchase.refunded.saturating_add(fact.answered.amount);
-                }
+            Fact::PinChanged(fact) => {
+                self.pvv = Some(fact.pvv);
+                self.pin_tries_left = PIN_TRIES_MAX;
             }
+            Fact::RefundPending(fact) => self.apply_refund(seq, entry, fact),
             Fact::ReversalRemembered(fact) => self.apply_remembered(fact),
-            Fact::Reversed(fact) => self.apply_reversed(fact),
+            Fact::Reversed(fact) => self.apply_reversed(entry, fact),
+            // They move nothing, or are about no card.
+            Fact::CutOver(_)
+            | Fact::DeclinedElsewhere(_)
+            | Fact::Parked(_)
+            | Fact::Reconciled(_) => {}
         }
         self.last_seq = seq;
         self.last_at = entry.at;
@@ -253,13 +268,48 @@ impl Card {
         match transaction.money {
             Money::Held { expires_at } => {
                 self.held = self.held.saturating_add(total);
+                if let Sum::AddsTo(first) = fact.sum {
+                    self.transactions.extend_hold(first, expires_at);
+                    self.expires_first = self.transactions.next_expiry();
+                }
                 self.expires_first = self.expires_first.min(expires_at);
             }
-            Money::Posted | Money::Released => self.balance = self.balance.minus(total),
+            Money::Completed { .. }
+            | Money::Posted
+            | Money::RefundPending { .. }
+            | Money::Released => self.balance = self.balance.minus(total),
         }
         self.spent.add(entry.date, Spending::of(fact.place, fact.cash, answered.amount));
         self.apply_pin_tries(answered);
         self.transactions.push(transaction);
+    }
+
+    fn apply_completed(&mut self, seq: Seq, entry: &Entry, fact: &Completed) {
+        let answered = &fact.answered;
+        self.held = self.held.saturating_sub(fact.held);
+        self.balance = self.balance.minus(answered.amount.saturating_add(answered.fee));
+        let Some(first) = self.transactions.by_seq(fact.original) else {
+            return;
+        };
+        let posted = Transaction::completed(seq, entry.at, fact, first);
+        self.transactions.complete_hold(fact.original, seq, entry.at);
+        self.expires_first = self.transactions.next_expiry();
+        self.transactions.push(posted);
+    }
+
+    fn apply_hold_expired(&mut self, fact: &HoldExpired) {
+        self.held = self.held.saturating_sub(fact.amount).saturating_sub(fact.fee);
+        if let Some(hold) = self.transactions.by_seq_mut(fact.original) {
+            let money = core::mem::replace(&mut hold.money, Money::Released);
+            self.end_hold(money, fact.original);
+        }
+    }
+
+    fn apply_refund(&mut self, seq: Seq, entry: &Entry, fact: &Refund) {
+        if let Some(purchase) = self.transactions.by_seq_mut(fact.original) {
+            purchase.refunded = purchase.refunded.saturating_add(fact.answered.amount);
+        }
+        self.transactions.push(Transaction::refund(seq, entry.at, entry.date, fact));
     }
 
     fn apply_loaded(&mut self, entry: &Entry, fact: &Loaded) {
@@ -276,7 +326,11 @@ impl Card {
         remember(&mut rare.remembered, fact.original, REMEMBERED_MAX);
     }
 
-    fn apply_reversed(&mut self, fact: &Reversed) {
+    fn apply_reversed(&mut self, entry: &Entry, fact: &Reversed) {
+        if fact.is_dispense_fault && !fact.answered.amount.is_zero() {
+            let rare = self.rare.get_or_insert_default();
+            remember(&mut rare.dispense_faults, entry.at, DISPENSE_FAULTS_MAX);
+        }
         let given_back = fact.answered.amount.saturating_add(fact.answered.fee);
         let Some(original) = self.transactions.by_seq_mut(fact.original) else {
             return;
@@ -290,7 +344,13 @@ impl Card {
         match money {
             Money::Held { .. } => self.held = self.held.saturating_sub(given_back),
             Money::Posted => self.balance = self.balance.plus(given_back),
-            Money::Released => {}
+            Money::RefundPending { of } => {
+                if let Some(purchase) = self.transactions.by_seq_mut(of) {
+                    purchase.refunded = purchase.refunded.saturating_sub(given_back);
+                }
+                return;
+            }
+            Money::Completed { .. } | Money::Released => {}
         }
         let cash_back = cash_before.saturating_sub(cash_after);
         let back = Spending::of(original.place, cash_back, fact.answered.amount);
@@ -314,7 +374,7 @@ impl Card {
         if let Money::Held { expires_at } = money {
             self.transactions.end_hold(expires_at, seq);
         }
-        self.expires_first = self.transactions.first_expiry().map_or(u64::MAX, |(at, _)| at);
+        self.expires_first = self.transactions.next_expiry();
     }
 
     const fn declines_of(&self, at: u64) -> Declines {

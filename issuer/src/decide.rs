@@ -4,12 +4,14 @@
 //! with [`Decision::Need`]; the shell finds the proof outside any lock and asks again. A proof is
 //! believed only after the counters of the card were judged, under its lock.
 
+mod fact;
+
+use crate::advice;
 use crate::card::{Card, PIN_TRIES_MAX};
 use crate::channel::Channels;
 use crate::controls::CardStatus;
 use crate::entry::{
-    Answered, Authorized, Entry, Fact, NO_MERCHANT, NO_RRN, Place, Refund, Remembered, Reversed,
-    Seq,
+    About, Authority, Entry, Fact, GivenBack, ParkCause, Place, ReversalFate, Seq, Sum,
 };
 use crate::fee;
 use crate::key::RequestKey;
@@ -17,9 +19,11 @@ use crate::limit::Spending;
 use crate::money::Amount;
 use crate::policy::{AbroadScope, CashpointRequires, Policy, PosRequires};
 use crate::reason::Reason;
-use crate::request::{Ask, ExpiryRead, Request};
+use crate::reply::auth_code;
+use crate::request::{AdviceAsk, Ask, ExpiryRead, Named, Request, Spend};
 use crate::reversal;
 use crate::time::Now;
+use crate::transaction::Transaction;
 
 /// What the decision came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,6 +41,15 @@ pub enum Decision {
 pub enum Effect {
     /// Money is held or posted.
     Authorize(Authorization),
+    /// The holder's new PIN takes the place of the old one.
+    ChangePin {
+        /// Its verification value.
+        pvv: u16,
+    },
+    /// A hold is posted, in whole or in part, and the rest released.
+    Complete(Completion),
+    /// A decline that was given elsewhere is noted.
+    DeclinedElsewhere,
     /// Balances are told, or that the account exists.
     Inquire {
         /// [`Reason::Approved`] or [`Reason::AccountChecked`].
@@ -48,6 +61,13 @@ pub enum Effect {
     QuoteFee {
         /// Cents.
         fee: Amount,
+    },
+    /// An advice cannot be posted and waits for a person.
+    Park {
+        /// Why.
+        cause: ParkCause,
+        /// The entry that it names, or none.
+        original: Seq,
     },
     /// A refund will come with clearing.
     RefundPending {
@@ -82,6 +102,25 @@ pub struct Authorization {
     pub hold_days: u8,
     /// PIN tries after it, where a right PIN gave them back.
     pub pin_tries: Option<u8>,
+    /// How final the amount is.
+    pub sum: Sum,
+    /// Who approved it.
+    pub authority: Authority,
+}
+
+/// A hold to be posted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Completion {
+    /// The first entry of the hold.
+    pub original: Seq,
+    /// Cents to be posted, without the fee.
+    pub amount: Amount,
+    /// Fee to be posted.
+    pub fee: Amount,
+    /// What is held now, fees included: none of it will be.
+    pub held: Amount,
+    /// What was asked above what may be posted.
+    pub parked: Amount,
 }
 
 /// Money to be given back.
@@ -97,10 +136,12 @@ pub struct Reversal {
     pub amount_left: Amount,
     /// What is left of the fee.
     pub fee_left: Amount,
-    /// Whether the money had been posted.
-    pub posted: bool,
-    /// Whether it asks for more than there was, and waits for a person.
-    pub parked: bool,
+    /// Where the money comes back from.
+    pub given_back: GivenBack,
+    /// Whether it is carried out.
+    pub fate: ReversalFate,
+    /// Whether a cashpoint could not dispense.
+    pub is_dispense_fault: bool,
 }
 
 /// A refusal.
@@ -123,6 +164,8 @@ impl From<Reason> for Decline {
 /// What must be proven before a decision.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ProofKind {
+    /// What the block of a new PIN holds.
+    NewPin,
     /// Whether the PIN block holds the card's PIN.
     Pin,
 }
@@ -132,6 +175,20 @@ pub enum ProofKind {
 pub struct Proofs {
     /// About the PIN block.
     pub pin: Option<PinProof>,
+    /// About the block of a new PIN.
+    pub new_pin: Option<NewPinProof>,
+}
+
+/// What the block of a new PIN turned out to hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NewPinProof {
+    /// A PIN with this verification value.
+    Read {
+        /// Four digits.
+        pvv: u16,
+    },
+    /// No PIN block, or not under our key.
+    Unreadable,
 }
 
 /// What a PIN block turned out to hold.
@@ -159,8 +216,8 @@ pub struct Signals {
 pub enum OriginalSeen {
     /// It was approved by this entry.
     Approved(Seq),
-    /// It was answered, and declined.
-    Declined,
+    /// It was answered, and moved no money.
+    NoMoney,
     /// Nothing.
     #[default]
     Unseen,
@@ -177,14 +234,21 @@ pub fn decide(
     policy: &Policy,
 ) -> Decision {
     let decided = match request.ask {
-        Ask::Reversal(ask) => reversal::decide(request, &ask, card, signals),
+        Ask::Reversal(ask) => reversal::decide(request, &ask, card, signals, now, policy),
+        Ask::Advice(ask) => advice::decide(request, &ask, card, policy),
         Ask::FeeEnquiry => standing(request, card, policy).and_then(|()| quote_fee(request)),
+        Ask::Refund { .. } if request.is_advice() && not_reversed(request, card).is_err() => {
+            Ok(park(ParkCause::OriginalReversed, Seq::NONE))
+        }
         Ask::Refund { original } => not_reversed(request, card)
             .and_then(|()| standing(request, card, policy))
             .and_then(|()| refund(request, original, card)),
-        Ask::AccountCheck | Ask::BalanceInquiry | Ask::Purchase | Ask::Withdrawal => {
-            authorize(request, proofs, card, signals, now, policy)
-        }
+        Ask::AccountCheck
+        | Ask::BalanceInquiry
+        | Ask::Increment(_)
+        | Ask::PinChange
+        | Ask::Purchase
+        | Ask::Withdrawal => authorize(request, proofs, card, signals, now, policy),
     };
     match decided {
         Ok(decision) => decision,
@@ -192,52 +256,11 @@ pub fn decide(
     }
 }
 
-impl Decision {
-    /// The fact that this decision about `request` makes of `card`, or none when it changes
-    /// nothing and no answer rests on it.
-    ///
-    /// The answer is part of the fact, balances after it included.
-    #[must_use]
-    pub fn fact(&self, request: &Request, card: &Card) -> Option<Fact> {
-        if !card.is_known() {
-            return None;
-        }
-        match self {
-            Self::Approve(Effect::Authorize(authorization)) => {
-                Some(authorized(request, card, authorization))
-            }
-            Self::Approve(Effect::Inquire { reason, pin_tries }) => {
-                let answered = answered(request, card, *reason);
-                Some(Fact::Inquired(Answered { pin_tries: *pin_tries, ..answered }))
-            }
-            Self::Approve(Effect::QuoteFee { .. }) | Self::Need(_) => None,
-            Self::Approve(Effect::RefundPending { original }) => {
-                Some(Fact::RefundPending(Refund {
-                    answered: answered(request, card, Reason::Approved),
-                    original: *original,
-                }))
-            }
-            Self::Approve(Effect::Remember { original, reason }) => {
-                Some(Fact::ReversalRemembered(Remembered {
-                    answered: answered(request, card, *reason).without_merchant(),
-                    original: RequestKey { acquirer: 0, ..*original },
-                }))
-            }
-            Self::Approve(Effect::Reverse(reversal)) => Some(reversed(request, card, reversal)),
-            Self::Decline(decline) => Some(Fact::Declined(Answered {
-                missing: decline.missing,
-                pin_tries: decline.pin_tries,
-                ..answered(request, card, decline.reason)
-            })),
-        }
-    }
-}
-
 /// An entry about `card` that says `fact` at `now`.
 #[must_use]
 pub fn entry(card: &Card, now: Now, fact: Fact) -> Entry {
     Entry {
-        card: card.id(),
+        about: About::Card(card.id()),
         previous: card.last_seq(),
         // A card's history never goes back, whatever the clock does.
         at: now.unix_ms.max(card.last_at()),
@@ -308,11 +331,23 @@ fn authorize(
     match request.ask {
         Ask::AccountCheck => Ok(inquire(Reason::AccountChecked, pin_tries)),
         Ask::BalanceInquiry => Ok(inquire(Reason::Approved, pin_tries)),
-        Ask::FeeEnquiry
+        Ask::PinChange => change_pin(proofs),
+        Ask::Advice(_)
+        | Ask::FeeEnquiry
+        | Ask::Increment(_)
         | Ask::Purchase
         | Ask::Refund { .. }
         | Ask::Reversal(_)
         | Ask::Withdrawal => funds(request, card, policy, pin_tries),
+    }
+}
+
+/// The old PIN was right; the new one must be readable.
+fn change_pin(proofs: &Proofs) -> Result<Decision, Decline> {
+    match proofs.new_pin {
+        None => Ok(Decision::Need(ProofKind::NewPin)),
+        Some(NewPinProof::Read { pvv }) => Ok(Decision::Approve(Effect::ChangePin { pvv })),
+        Some(NewPinProof::Unreadable) => Err(Reason::PinBlockUnreadable.into()),
     }
 }
 
@@ -375,8 +410,9 @@ fn pin(
     policy: &Policy,
 ) -> Result<PinStep, Decline> {
     let is_missing = request.pin_block.is_none();
-    let is_required = request.ask == Ask::Withdrawal
-        && policy.cashpoint_requires == CashpointRequires::ChipAndPin;
+    let is_required = request.ask == Ask::PinChange
+        || request.place == Place::Cashpoint
+            && policy.cashpoint_requires == CashpointRequires::ChipAndPin;
     if is_missing && !is_required {
         return Ok(PinStep::Judged(None));
     }
@@ -420,6 +456,8 @@ fn funds(
         place: request.place,
         hold_days: hold_days(request, policy),
         pin_tries,
+        sum: sum(request, card),
+        authority: Authority::Here,
     };
     if available.covers(request.amount.saturating_add(fee)) {
         return Ok(Decision::Approve(Effect::Authorize(whole)));
@@ -437,12 +475,17 @@ fn funds(
 }
 
 /// The fee of what is asked, which must fit the eight digits in which DE 8 tells it.
-fn fee_of(request: &Request, policy: &Policy) -> Result<Amount, Decline> {
+pub(crate) fn fee_of(request: &Request, policy: &Policy) -> Result<Amount, Decline> {
     let fee = match request.ask {
-        Ask::FeeEnquiry | Ask::Withdrawal => fee::cashpoint(request.cash),
-        Ask::Purchase if policy.cashback_fee => fee::cashpoint(request.cash),
+        Ask::Advice(AdviceAsk { spend: Spend::Withdrawal, .. })
+        | Ask::FeeEnquiry
+        | Ask::Withdrawal => fee::cashpoint(request.cash),
+        Ask::Advice(_) | Ask::Purchase if policy.cashback_fee => fee::cashpoint(request.cash),
         Ask::AccountCheck
+        | Ask::Advice(_)
         | Ask::BalanceInquiry
+        | Ask::Increment(_)
+        | Ask::PinChange
         | Ask::Purchase
         | Ask::Refund { .. }
         | Ask::Reversal(_) => Amount::default(),
@@ -461,7 +504,7 @@ fn quote_fee(request: &Request) -> Result<Decision, Decline> {
 }
 
 /// A 01xx holds, a 02xx posts at once.
-fn hold_days(request: &Request, policy: &Policy) -> u8 {
+pub(crate) fn hold_days(request: &Request, policy: &Policy) -> u8 {
     if request.key.class != 1 {
         return 0;
     }
@@ -474,6 +517,51 @@ fn hold_days(request: &Request, policy: &Policy) -> u8 {
     u8::try_from(days).unwrap_or(u8::MAX).max(1)
 }
 
+/// Whether the amount is the last word, and if it adds to an estimate, to which.
+fn sum(request: &Request, card: &Card) -> Sum {
+    if !request.is_estimated() || request.place == Place::Cashpoint {
+        return Sum::Exact;
+    }
+    let named = match request.ask {
+        Ask::Increment(named) => find(request, &named, card),
+        Ask::AccountCheck
+        | Ask::Advice(_)
+        | Ask::BalanceInquiry
+        | Ask::FeeEnquiry
+        | Ask::PinChange
+        | Ask::Purchase
+        | Ask::Refund { .. }
+        | Ask::Reversal(_)
+        | Ask::Withdrawal => None,
+    };
+    match named {
+        Some(hold) if hold.takes_more() => Sum::AddsTo(hold.first_of_hold()),
+        Some(_) | None => Sum::Estimated,
+    }
+}
+
+/// The transaction that a completion or an increment names: by DE 90, or else by reference and
+/// approval code, or else by the approval code alone.
+pub(crate) fn find<'c>(
+    request: &Request,
+    named: &Named,
+    card: &'c Card,
+) -> Option<&'c Transaction> {
+    let transactions = card.transactions();
+    if let Some(original) = &named.original {
+        return transactions.newest(|kept| kept.is_named_by(original) && !kept.is_refund());
+    }
+    let code = named.auth_code?;
+    let is_named = |kept: &Transaction| auth_code(kept.seq) == code && !kept.is_refund();
+    transactions
+        .newest(|kept| request.rrn == Some(kept.rrn) && is_named(kept))
+        .or_else(|| transactions.newest(is_named))
+}
+
+pub(crate) const fn park(cause: ParkCause, original: Seq) -> Decision {
+    Decision::Approve(Effect::Park { cause, original })
+}
+
 /// A refund gives back at most what its purchase took, when it names one.
 fn refund(
     request: &Request,
@@ -483,85 +571,28 @@ fn refund(
     if request.amount.minor() == 0 {
         return Err(Reason::AmountZero.into());
     }
-    let named = card.transactions().newest(|kept| match original {
-        Some(key) => kept.is_named_by(&key),
-        None => request.rrn == Some(kept.rrn) && request.merchant == Some(kept.merchant),
+    let transactions = card.transactions();
+    let named = transactions.newest(|kept| {
+        !kept.is_refund()
+            && match original {
+                Some(key) => kept.is_named_by(&key),
+                None => request.rrn == Some(kept.rrn) && request.merchant == Some(kept.merchant),
+            }
     });
-    match named {
-        Some(purchase)
-            if request.amount.saturating_add(purchase.refunded) > purchase.amount_left =>
-        {
-            Err(Reason::AmountTooLarge.into())
-        }
-        Some(purchase) => refund_of(purchase.seq),
-        None => refund_of(Seq::NONE),
+    let Some(purchase) = named.map(|named| transactions.settled(named)) else {
+        return refund_of(Seq::NONE);
+    };
+    if request.amount.saturating_add(purchase.refunded) <= purchase.amount_left {
+        return refund_of(purchase.seq);
     }
+    if request.is_advice() {
+        return Ok(park(ParkCause::RefundTooLarge, purchase.seq));
+    }
+    Err(Reason::AmountTooLarge.into())
 }
 
 const fn refund_of(original: Seq) -> Result<Decision, Decline> {
     Ok(Decision::Approve(Effect::RefundPending { original }))
-}
-
-/// What every answered request keeps: balances as they are before any effect.
-fn answered(request: &Request, card: &Card, reason: Reason) -> Answered {
-    Answered {
-        mti: request.mti,
-        key: request.key,
-        reason,
-        missing: Channels::NONE,
-        pin_tries: None,
-        processing_code: request.processing_code,
-        entry_mode: request.entry_mode,
-        mcc: request.mcc,
-        currency: request.currency,
-        transaction_amount: request.transaction_amount,
-        amount: request.amount,
-        fee: Amount::default(),
-        balance: card.balance(),
-        available: card.available(),
-        country: request.country.unwrap_or_default(),
-        rrn: request.rrn.unwrap_or(NO_RRN),
-        merchant: request.merchant.unwrap_or(NO_MERCHANT),
-    }
-}
-
-fn authorized(request: &Request, card: &Card, authorization: &Authorization) -> Fact {
-    let total = authorization.amount.saturating_add(authorization.fee);
-    let before = answered(request, card, authorization.reason);
-    let is_held = authorization.hold_days > 0;
-    Fact::Authorized(Authorized {
-        answered: Answered {
-            amount: authorization.amount,
-            fee: authorization.fee,
-            pin_tries: authorization.pin_tries,
-            balance: if is_held { before.balance } else { before.balance.minus(total) },
-            available: before.available.minus(total),
-            ..before
-        },
-        cash: authorization.cash,
-        place: authorization.place,
-        hold_days: authorization.hold_days,
-    })
-}
-
-fn reversed(request: &Request, card: &Card, reversal: &Reversal) -> Fact {
-    let total = reversal.amount.saturating_add(reversal.fee);
-    let before = answered(request, card, Reason::Approved);
-    Fact::Reversed(Reversed {
-        answered: Answered {
-            amount: reversal.amount,
-            fee: reversal.fee,
-            balance: if reversal.posted { before.balance.plus(total) } else { before.balance },
-            available: before.available.plus(total),
-            ..before
-        }
-        .without_merchant(),
-        original: reversal.original,
-        amount_left: reversal.amount_left,
-        fee_left: reversal.fee_left,
-        posted: reversal.posted,
-        parked: reversal.parked,
-    })
 }
 
 #[cfg(test)]

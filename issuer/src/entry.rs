@@ -4,29 +4,20 @@
 //! gets the same answer, and applying the entries of a card in order gives the card. Each takes
 //! 128 octets in the journal; [`Entry::encode`] and [`Entry::decode`] are each other's inverse.
 //!
-//! ```text
-//!   0 kind      1 version   2 MTI (u16)   4 card ordinal (u32)   8 previous entry (u64)
-//!  16 at, ms since 1970 (u64)            24 local date yyyymmdd (u32)
-//!  28 what the kind needs; for an answered request:
-//!  28 reason   29 PIN tries left, missing ticks   30 place   31 life of the hold in days
-//!  32 acquirer (u64)  40 terminal (8)  48 transmitted (u32)  52 STAN and class (u32)
-//!  56 processing code and entry mode (u32)  60 MCC (u16)  62 currency (u16)
-//!  64 amount (u48)  70 DE 4 (u48)  76 balance (i48)  82 available (i48)  88 fee (u32)
-//!  92 country (2)  94 RRN (12)  106 merchant (15) and cash (u48), or the original of a reversal
-//! ```
-//! Numbers are little-endian. What a kind does not use is zero.
+//! The layout stands in `octets`.
+
+mod octets;
 
 use core::fmt;
 
-use cekr_iso8583::{
-    CurrencyCode, Mcc, MerchantId, Mti, PosEntryMode, ProcessingCode, Rrn, TerminalId,
-};
+use cekr_iso8583::{CurrencyCode, Mcc, MerchantId, Mti, Pan, PosEntryMode, ProcessingCode, Rrn};
 
 use crate::channel::Channels;
 use crate::controls::Controls;
 use crate::key::RequestKey;
 use crate::money::{Amount, Balance};
 use crate::reason::Reason;
+use crate::reconciliation::Totals;
 use crate::time::LocalDate;
 
 /// The octets of one entry.
@@ -63,12 +54,44 @@ impl fmt::Display for Seq {
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CardId(pub u32);
 
-/// One fact about one card.
+/// What an entry is about: the one thing that it changes.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum About {
+    /// A card.
+    Card(CardId),
+    /// What the issuer keeps beside its cards.
+    Desk(Desk),
+}
+
+/// What the issuer keeps beside its cards.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Desk {
+    /// Acquirers: their cutovers and reconciliations.
+    Links,
+    /// What concerns no card of ours and waits for a person.
+    Suspense,
+}
+
+impl Desk {
+    /// Every desk.
+    pub const ALL: [Self; 2] = [Self::Links, Self::Suspense];
+
+    /// The name in journal and API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Links => "links",
+            Self::Suspense => "suspense",
+        }
+    }
+}
+
+/// One fact about one card, or one desk.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
-    /// The card it is about.
-    pub card: CardId,
-    /// The card's entry before this one: the history of a card is a walk along these.
+    /// What it is about.
+    pub about: About,
+    /// The entry about the same before this one: a history is a walk along these.
     pub previous: Seq,
     /// Milliseconds since 1970-01-01T00:00:00Z; never goes back within a shard.
     pub at: u64,
@@ -83,15 +106,23 @@ pub struct Entry {
 pub enum Fact {
     /// Money was held or posted at a terminal's request.
     Authorized(Authorized),
+    /// A hold was completed: the money was posted, the rest released.
+    Completed(Completed),
     /// Status, ticks or expiry were set; the whole of them stands here.
     ControlsSet(Controls),
+    /// An acquirer's day ended.
+    CutOver(Answered),
     /// A request was declined.
     Declined(Answered),
+    /// An advice told of a decline that was given elsewhere.
+    DeclinedElsewhere(Answered),
     /// Declines of one hour that are not entries of their own.
     DeclinesCounted {
         /// How many.
         count: u32,
     },
+    /// A link asked for, or set, a card's record in a file.
+    FileActioned(FileActioned),
     /// A hold came to its end without being posted.
     HoldExpired(HoldExpired),
     /// Balances were told.
@@ -100,6 +131,12 @@ pub enum Fact {
     Issued(Issued),
     /// Money came in.
     Loaded(Loaded),
+    /// An advice could not be posted and waits for a person.
+    Parked(Parked),
+    /// The holder chose another PIN.
+    PinChanged(PinChanged),
+    /// An acquirer's totals were compared with ours.
+    Reconciled(Reconciled),
     /// A refund was announced; the money comes with clearing.
     RefundPending(Refund),
     /// A reversal named an original that is not known: it will be declined when it comes.
@@ -159,6 +196,157 @@ pub struct Authorized {
     pub place: Place,
     /// Days until the hold expires; zero when the money was posted at once.
     pub hold_days: u8,
+    /// How final the amount is.
+    pub sum: Sum,
+    /// Who approved it.
+    pub authority: Authority,
+}
+
+/// How final an approved amount is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Sum {
+    /// It adds to the estimate of this entry: both are one hold.
+    AddsTo(Seq),
+    /// An estimate, which a completion settles.
+    Estimated,
+    /// The amount of the purchase.
+    #[default]
+    Exact,
+}
+
+/// Who approved a transaction.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Authority {
+    /// Somebody else, who tells by an advice: a terminal offline, a stand-in.
+    Elsewhere,
+    /// This issuer.
+    #[default]
+    Here,
+}
+
+/// A hold that was completed; amount and fee of the answer are what was posted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Completed {
+    /// The request and its answer.
+    pub answered: Answered,
+    /// The entry of the hold, the first where others added to it.
+    pub original: Seq,
+    /// What was held before, fees included, in cents: all of it is held no more.
+    pub held: Amount,
+    /// What was asked above what may be posted, in cents: it waits for a person.
+    pub parked: Amount,
+}
+
+/// A file action that was carried out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FileActioned {
+    /// The request and its answer.
+    pub answered: Answered,
+    /// The card's controls after it.
+    pub controls: Controls,
+}
+
+/// An advice that could not be posted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Parked {
+    /// The request and its answer; its amount is what waits.
+    pub answered: Answered,
+    /// Why.
+    pub cause: ParkCause,
+    /// The entry that it names, or none.
+    pub original: Seq,
+    /// The card that it is about, where it is none of ours.
+    pub stranger: Option<MaskedPan>,
+}
+
+/// Why an advice could not be posted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum ParkCause {
+    /// What it names was completed already.
+    AlreadyCompleted = 1,
+    /// What it names was posted when it was approved.
+    AlreadyPosted = 2,
+    /// The card is closed.
+    CardClosed = 3,
+    /// No card of ours has this number.
+    CardUnknown = 4,
+    /// It names an approval that we gave ourselves.
+    KnownAlready = 5,
+    /// What it names was reversed, before it or after.
+    OriginalReversed = 6,
+    /// It names nothing that is known.
+    OriginalUnknown = 7,
+    /// A refund above what it gives back.
+    RefundTooLarge = 8,
+}
+
+impl ParkCause {
+    const ALL: [Self; 8] = [
+        Self::AlreadyCompleted,
+        Self::AlreadyPosted,
+        Self::CardClosed,
+        Self::CardUnknown,
+        Self::KnownAlready,
+        Self::OriginalReversed,
+        Self::OriginalUnknown,
+        Self::RefundTooLarge,
+    ];
+
+    /// The name in journal and API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AlreadyCompleted => "already_completed",
+            Self::AlreadyPosted => "already_posted",
+            Self::CardClosed => "card_closed",
+            Self::CardUnknown => "card_unknown",
+            Self::KnownAlready => "known_already",
+            Self::OriginalReversed => "original_reversed",
+            Self::OriginalUnknown => "original_unknown",
+            Self::RefundTooLarge => "refund_too_large",
+        }
+    }
+
+    fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| *cause as u8 == number)
+    }
+}
+
+/// A card number's first six and last four digits: what may be kept of a card that is not ours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MaskedPan {
+    /// The first six digits as a number.
+    pub first_six: u32,
+    /// The last four digits as a number.
+    pub last_four: u16,
+}
+
+impl From<Pan> for MaskedPan {
+    fn from(pan: Pan) -> Self {
+        Self {
+            first_six: u32::try_from(pan.bin(6)).unwrap_or_default(),
+            last_four: pan.last_four(),
+        }
+    }
+}
+
+/// Another PIN.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PinChanged {
+    /// The request and its answer.
+    pub answered: Answered,
+    /// The new PIN's verification value.
+    pub pvv: u16,
+}
+
+/// Totals that were compared.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Reconciled {
+    /// The request and its answer: of its fields, type, key and reason.
+    pub answered: Answered,
+    /// Ours, since the acquirer's last cutover.
+    pub totals: Totals,
 }
 
 /// A refund that was announced.
@@ -215,10 +403,60 @@ pub struct Reversed {
     pub amount_left: Amount,
     /// What is left of its fee.
     pub fee_left: Amount,
-    /// Whether the money had been posted, and not held only.
-    pub posted: bool,
-    /// Whether it asked for more than there was, gave back nothing, and waits for a person.
-    pub parked: bool,
+    /// Where the money comes back from.
+    pub given_back: GivenBack,
+    /// Whether it was carried out.
+    pub fate: ReversalFate,
+    /// Whether a cashpoint gave it back because it could not dispense (DE 39 = 21 or 32).
+    pub is_dispense_fault: bool,
+}
+
+/// Where money that is given back comes from.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(u8)]
+pub enum GivenBack {
+    /// It was held only.
+    #[default]
+    Held = 0,
+    /// It had been posted.
+    Posted = 1,
+    /// It was a refund that had been announced: it will not come.
+    RefundPending = 2,
+}
+
+impl GivenBack {
+    const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Held),
+            1 => Some(Self::Posted),
+            2 => Some(Self::RefundPending),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a reversal was carried out.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(u8)]
+pub enum ReversalFate {
+    /// It was.
+    #[default]
+    Done = 0,
+    /// It asked for more than there was, gave back nothing, and waits for a person.
+    Parked = 1,
+    /// One dispense fault too many: it gave back nothing until the cash is counted.
+    Disputed = 2,
+}
+
+impl ReversalFate {
+    const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Done),
+            1 => Some(Self::Parked),
+            2 => Some(Self::Disputed),
+            _ => None,
+        }
+    }
 }
 
 /// A reversal without an original.
@@ -376,18 +614,34 @@ impl fmt::Display for EntryError {
 impl core::error::Error for EntryError {}
 
 impl Entry {
+    /// The card that it is about, unless that is a desk.
+    #[must_use]
+    pub const fn card(&self) -> Option<CardId> {
+        match self.about {
+            About::Card(id) => Some(id),
+            About::Desk(_) => None,
+        }
+    }
+
     /// The name of the kind in journal and API.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self.fact {
             Fact::Authorized(_) => "authorized",
+            Fact::Completed(_) => "completed",
             Fact::ControlsSet(_) => "controls_set",
+            Fact::CutOver(_) => "cut_over",
             Fact::Declined(_) => "declined",
+            Fact::DeclinedElsewhere(_) => "declined_elsewhere",
             Fact::DeclinesCounted { .. } => "declines_counted",
+            Fact::FileActioned(_) => "file_action",
             Fact::HoldExpired(_) => "hold_expired",
             Fact::Inquired(_) => "inquired",
             Fact::Issued(_) => "issued",
             Fact::Loaded(_) => "loaded",
+            Fact::Parked(_) => "parked",
+            Fact::PinChanged(_) => "pin_changed",
+            Fact::Reconciled(_) => "reconciled",
             Fact::RefundPending(_) => "refund_pending",
             Fact::ReversalRemembered(_) => "reversal_remembered",
             Fact::Reversed(_) => "reversed",
@@ -399,8 +653,15 @@ impl Entry {
     pub const fn answered(&self) -> Option<&Answered> {
         match &self.fact {
             Fact::Authorized(Authorized { answered, .. })
+            | Fact::Completed(Completed { answered, .. })
+            | Fact::CutOver(answered)
             | Fact::Declined(answered)
+            | Fact::DeclinedElsewhere(answered)
+            | Fact::FileActioned(FileActioned { answered, .. })
             | Fact::Inquired(answered)
+            | Fact::Parked(Parked { answered, .. })
+            | Fact::PinChanged(PinChanged { answered, .. })
+            | Fact::Reconciled(Reconciled { answered, .. })
             | Fact::RefundPending(Refund { answered, .. })
             | Fact::ReversalRemembered(Remembered { answered, .. })
             | Fact::Reversed(Reversed { answered, .. }) => Some(answered),
@@ -411,144 +672,33 @@ impl Entry {
             | Fact::Loaded(_) => None,
         }
     }
-
-    /// The 128 octets of this entry.
-    #[must_use]
-    pub fn encode(&self) -> EntryBytes {
-        let mut out = [0; ENTRY_OCTETS];
-        let kind = match &self.fact {
-            Fact::Authorized(fact) => {
-                encode_answered(&mut out, &fact.answered);
-                put(&mut out, 30, [fact.place as u8]);
-                put(&mut out, 31, [fact.hold_days]);
-                put(&mut out, 106, *fact.answered.merchant.octets());
-                put(&mut out, 121, u48(fact.cash.minor()));
-                KIND_AUTHORIZED
-            }
-            Fact::ControlsSet(controls) => {
-                put(&mut out, 32, controls.word().to_le_bytes());
-                KIND_CONTROLS_SET
-            }
-            Fact::Declined(answered) => {
-                encode_answered(&mut out, answered);
-                put(&mut out, 106, *answered.merchant.octets());
-                KIND_DECLINED
-            }
-            Fact::DeclinesCounted { count } => {
-                put(&mut out, 32, count.to_le_bytes());
-                KIND_DECLINES_COUNTED
-            }
-            Fact::HoldExpired(fact) => {
-                put(&mut out, 32, fact.original.0.to_le_bytes());
-                put(&mut out, 64, u48(fact.amount.minor()));
-                put(&mut out, 88, low_u32(fact.fee.minor()).to_le_bytes());
-                KIND_HOLD_EXPIRED
-            }
-            Fact::Inquired(answered) => {
-                encode_answered(&mut out, answered);
-                put(&mut out, 106, *answered.merchant.octets());
-                KIND_INQUIRED
-            }
-            Fact::Issued(fact) => {
-                encode_issued(&mut out, fact);
-                KIND_ISSUED
-            }
-            Fact::Loaded(fact) => {
-                encode_loaded(&mut out, fact);
-                KIND_LOADED
-            }
-            Fact::RefundPending(fact) => {
-                encode_answered(&mut out, &fact.answered);
-                put(&mut out, 106, *fact.answered.merchant.octets());
-                put(&mut out, 121, u48(fact.original.0));
-                KIND_REFUND_PENDING
-            }
-            Fact::ReversalRemembered(fact) => {
-                encode_answered(&mut out, &fact.answered);
-                put(&mut out, 106, *fact.original.terminal.octets());
-                put(&mut out, 114, fact.original.when.to_le_bytes());
-                put(&mut out, 118, stan_and_class(&fact.original).to_le_bytes());
-                KIND_REVERSAL_REMEMBERED
-            }
-            Fact::Reversed(fact) => {
-                encode_answered(&mut out, &fact.answered);
-                put(&mut out, 30, [u8::from(fact.posted), u8::from(fact.parked)]);
-                put(&mut out, 106, fact.original.0.to_le_bytes());
-                put(&mut out, 114, u48(fact.amount_left.minor()));
-                put(&mut out, 120, low_u32(fact.fee_left.minor()).to_le_bytes());
-                KIND_REVERSED
-            }
-        };
-        put(&mut out, 0, [kind, ENTRY_VERSION]);
-        put(&mut out, 4, self.card.0.to_le_bytes());
-        put(&mut out, 8, self.previous.0.to_le_bytes());
-        put(&mut out, 16, self.at.to_le_bytes());
-        put(&mut out, 24, self.date.packed().to_le_bytes());
-        out
-    }
-
-    /// Reads the 128 octets of an entry.
-    ///
-    /// # Errors
-    /// When a newer version wrote them, or a field holds what none writes.
-    pub fn decode(octets: &EntryBytes) -> Result<Self, EntryError> {
-        let [kind, version] = take(octets, 0);
-        if version == 0 || version > ENTRY_VERSION {
-            return Err(EntryError::UnknownVersion(version));
-        }
-        let answered = || decode_answered(octets);
-        let fact = match kind {
-            KIND_AUTHORIZED => Fact::Authorized(Authorized {
-                answered: answered()?,
-                cash: amount48(octets, 121),
-                place: Place::from_number(take::<1>(octets, 30)[0])
-                    .ok_or(EntryError::BadField(30))?,
-                hold_days: take::<1>(octets, 31)[0],
-            }),
-            KIND_CONTROLS_SET => {
-                Fact::ControlsSet(Controls::from_word(u64::from_le_bytes(take(octets, 32))))
-            }
-            KIND_DECLINED => Fact::Declined(answered()?),
-            KIND_DECLINES_COUNTED => {
-                Fact::DeclinesCounted { count: u32::from_le_bytes(take(octets, 32)) }
-            }
-            KIND_HOLD_EXPIRED => Fact::HoldExpired(HoldExpired {
-                original: Seq(u64::from_le_bytes(take(octets, 32))),
-                amount: amount48(octets, 64),
-                fee: amount32(octets, 88),
-            }),
-            KIND_INQUIRED => Fact::Inquired(answered()?),
-            KIND_ISSUED => Fact::Issued(decode_issued(octets)?),
-            KIND_LOADED => Fact::Loaded(decode_loaded(octets)?),
-            KIND_REFUND_PENDING => Fact::RefundPending(Refund {
-                answered: answered()?,
-                original: Seq(amount48(octets, 121).minor()),
-            }),
-            KIND_REVERSAL_REMEMBERED => Fact::ReversalRemembered(Remembered {
-                answered: answered()?.without_merchant(),
-                original: decode_original(octets),
-            }),
-            KIND_REVERSED => Fact::Reversed(Reversed {
-                answered: answered()?.without_merchant(),
-                original: Seq(u64::from_le_bytes(take(octets, 106))),
-                amount_left: amount48(octets, 114),
-                fee_left: amount32(octets, 120),
-                posted: take::<1>(octets, 30) != [0],
-                parked: take::<1>(octets, 31) != [0],
-            }),
-            _ => return Err(EntryError::UnknownKind(kind)),
-        };
-        Ok(Self {
-            card: CardId(u32::from_le_bytes(take(octets, 4))),
-            previous: Seq(u64::from_le_bytes(take(octets, 8))),
-            at: u64::from_le_bytes(take(octets, 16)),
-            date: LocalDate::from_packed(u32::from_le_bytes(take(octets, 24))),
-            fact,
-        })
-    }
 }
 
 impl Answered {
+    /// The answer to a message that is about a link, or a file: no money, no merchant.
+    #[must_use]
+    pub(crate) fn about_link(mti: Mti, key: RequestKey, reason: Reason) -> Self {
+        Self {
+            mti,
+            key,
+            reason,
+            missing: Channels::NONE,
+            pin_tries: None,
+            processing_code: ProcessingCode::default(),
+            entry_mode: PosEntryMode::default(),
+            mcc: Mcc::default(),
+            currency: CurrencyCode::EUR,
+            transaction_amount: Amount::default(),
+            amount: Amount::default(),
+            fee: Amount::default(),
+            balance: Balance::ZERO,
+            available: Balance::ZERO,
+            country: [0; 2],
+            rrn: NO_RRN,
+            merchant: NO_MERCHANT,
+        }
+    }
+
     /// A reversal's entry keeps the original where others keep the merchant.
     #[must_use]
     pub(crate) fn without_merchant(mut self) -> Self {
@@ -562,186 +712,6 @@ pub const NO_RRN: Rrn = Rrn::new([0; 12]);
 
 /// In place of DE 42 where a request has none.
 pub const NO_MERCHANT: MerchantId = MerchantId::new([0; 15]);
-
-const KIND_AUTHORIZED: u8 = 1;
-const KIND_CONTROLS_SET: u8 = 2;
-const KIND_DECLINED: u8 = 3;
-const KIND_DECLINES_COUNTED: u8 = 4;
-const KIND_HOLD_EXPIRED: u8 = 5;
-const KIND_INQUIRED: u8 = 6;
-const KIND_ISSUED: u8 = 7;
-const KIND_LOADED: u8 = 8;
-const KIND_REFUND_PENDING: u8 = 9;
-const KIND_REVERSAL_REMEMBERED: u8 = 10;
-const KIND_REVERSED: u8 = 11;
-
-/// In octet 29: no PIN try was counted or forgiven.
-const PIN_TRIES_UNCHANGED: u8 = 0x0F;
-
-fn encode_answered(out: &mut EntryBytes, answered: &Answered) {
-    let tries = answered.pin_tries.unwrap_or(PIN_TRIES_UNCHANGED) & 0x0F;
-    put(out, 2, answered.mti.number().to_le_bytes());
-    put(out, 28, [answered.reason as u8, tries | answered.missing.bits() << 4]);
-    put(out, 32, answered.key.acquirer.to_le_bytes());
-    put(out, 40, *answered.key.terminal.octets());
-    put(out, 48, answered.key.when.to_le_bytes());
-    put(out, 52, stan_and_class(&answered.key).to_le_bytes());
-    let code_and_mode =
-        answered.processing_code.number() | u32::from(answered.entry_mode.number()) << 20;
-    put(out, 56, code_and_mode.to_le_bytes());
-    put(out, 60, answered.mcc.number().to_le_bytes());
-    put(out, 62, answered.currency.number().to_le_bytes());
-    put(out, 64, u48(answered.amount.minor()));
-    put(out, 70, u48(answered.transaction_amount.minor()));
-    put(out, 76, i48(answered.balance.minor()));
-    put(out, 82, i48(answered.available.minor()));
-    put(out, 88, low_u32(answered.fee.minor()).to_le_bytes());
-    put(out, 92, answered.country);
-    put(out, 94, *answered.rrn.octets());
-}
-
-fn decode_answered(octets: &EntryBytes) -> Result<Answered, EntryError> {
-    let [reason, tries_and_missing] = take(octets, 28);
-    let stan_and_class = u32::from_le_bytes(take(octets, 52));
-    let code_and_mode = u32::from_le_bytes(take(octets, 56));
-    let tries = tries_and_missing & 0x0F;
-    let mode = u16::try_from(code_and_mode >> 20).map_err(|_| EntryError::BadField(56))?;
-    Ok(Answered {
-        mti: Mti::new(u16::from_le_bytes(take(octets, 2))).ok_or(EntryError::BadField(2))?,
-        key: RequestKey {
-            acquirer: u64::from_le_bytes(take(octets, 32)),
-            terminal: TerminalId::new(take(octets, 40)),
-            when: u32::from_le_bytes(take(octets, 48)),
-            stan: stan_and_class & 0x00FF_FFFF,
-            class: stan_and_class.to_le_bytes()[3],
-        },
-        reason: Reason::from_number(reason).ok_or(EntryError::BadField(28))?,
-        missing: Channels::from_bits(tries_and_missing >> 4),
-        pin_tries: (tries != PIN_TRIES_UNCHANGED).then_some(tries),
-        processing_code: ProcessingCode::new(code_and_mode & 0x000F_FFFF)
-            .ok_or(EntryError::BadField(56))?,
-        entry_mode: PosEntryMode::new(mode).ok_or(EntryError::BadField(56))?,
-        mcc: Mcc::new(u16::from_le_bytes(take(octets, 60))).ok_or(EntryError::BadField(60))?,
-        currency: CurrencyCode::new(u16::from_le_bytes(take(octets, 62)))
-            .ok_or(EntryError::BadField(62))?,
-        amount: amount48(octets, 64),
-        transaction_amount: amount48(octets, 70),
-        balance: balance48(octets, 76),
-        available: balance48(octets, 82),
-        fee: amount32(octets, 88),
-        country: take(octets, 92),
-        rrn: Rrn::new(take(octets, 94)),
-        merchant: MerchantId::new(take(octets, 106)),
-    })
-}
-
-fn decode_original(octets: &EntryBytes) -> RequestKey {
-    let stan_and_class = u32::from_le_bytes(take(octets, 118));
-    RequestKey {
-        acquirer: 0,
-        terminal: TerminalId::new(take(octets, 106)),
-        when: u32::from_le_bytes(take(octets, 114)),
-        stan: stan_and_class & 0x00FF_FFFF,
-        class: stan_and_class.to_le_bytes()[3],
-    }
-}
-
-fn encode_issued(out: &mut EntryBytes, fact: &Issued) {
-    put(out, 28, [u8::from(fact.limited), fact.name.len]);
-    put(out, 32, fact.sealed_pan);
-    put(out, 56, fact.controls.word().to_le_bytes());
-    put(out, 64, fact.mok_id.to_le_bytes());
-    put(out, 68, fact.pvv.unwrap_or(PVV_NONE).to_le_bytes());
-    put(out, 72, fact.name.octets);
-}
-
-fn decode_issued(octets: &EntryBytes) -> Result<Issued, EntryError> {
-    let [limited, name_len] = take(octets, 28);
-    let pvv = u16::from_le_bytes(take(octets, 68));
-    if usize::from(name_len) > 32 {
-        return Err(EntryError::BadField(29));
-    }
-    Ok(Issued {
-        sealed_pan: take(octets, 32),
-        controls: Controls::from_word(u64::from_le_bytes(take(octets, 56))),
-        mok_id: u32::from_le_bytes(take(octets, 64)),
-        pvv: (pvv != PVV_NONE).then_some(pvv),
-        limited: limited != 0,
-        name: ShortText { octets: take(octets, 72), len: name_len },
-    })
-}
-
-/// In place of a verification value, which has four digits: no PIN was set.
-const PVV_NONE: u16 = u16::MAX;
-
-fn encode_loaded(out: &mut EntryBytes, fact: &Loaded) {
-    put(out, 28, [fact.source as u8, fact.reference.len]);
-    put(out, 32, u48(fact.amount.minor()));
-    put(out, 38, i48(fact.balance.minor()));
-    put(out, 44, i48(fact.available.minor()));
-    put(out, 64, fact.reference.octets);
-}
-
-fn decode_loaded(octets: &EntryBytes) -> Result<Loaded, EntryError> {
-    let [source, reference_len] = take(octets, 28);
-    if usize::from(reference_len) > 64 {
-        return Err(EntryError::BadField(29));
-    }
-    Ok(Loaded {
-        amount: amount48(octets, 32),
-        source: LoadSource::from_number(source).ok_or(EntryError::BadField(28))?,
-        reference: ShortText { octets: take(octets, 64), len: reference_len },
-        balance: balance48(octets, 38),
-        available: balance48(octets, 44),
-    })
-}
-
-const fn stan_and_class(key: &RequestKey) -> u32 {
-    key.stan & 0x00FF_FFFF | (key.class as u32) << 24
-}
-
-/// Twelve digits, all that an amount on the wire can have, fit 40 bits; sums of them fit 48.
-const fn u48(value: u64) -> [u8; 6] {
-    let [a, b, c, d, e, f, _, _] = value.to_le_bytes();
-    [a, b, c, d, e, f]
-}
-
-const fn i48(value: i64) -> [u8; 6] {
-    u48(value.cast_unsigned())
-}
-
-/// A fee has at most the eight digits of DE 8.
-fn low_u32(value: u64) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
-}
-
-fn amount48(octets: &EntryBytes, at: usize) -> Amount {
-    let [a, b, c, d, e, f] = take(octets, at);
-    Amount::from_minor(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
-}
-
-fn balance48(octets: &EntryBytes, at: usize) -> Balance {
-    let [a, b, c, d, e, f] = take(octets, at);
-    // Up and down again, so that the sign bit of 48 bits becomes that of 64.
-    let wide = i64::from_le_bytes([0, 0, a, b, c, d, e, f]);
-    Balance::from_minor(wide >> 16)
-}
-
-fn amount32(octets: &EntryBytes, at: usize) -> Amount {
-    Amount::from_minor(u64::from(u32::from_le_bytes(take(octets, at))))
-}
-
-/// Places are constants below 128, so the range is always there and the check folds away.
-fn put<const N: usize>(out: &mut EntryBytes, at: usize, value: [u8; N]) {
-    debug_assert!(at + N <= ENTRY_OCTETS, "a field of an entry lies within it");
-    if let Some(room) = out.get_mut(at..at + N) {
-        room.copy_from_slice(&value);
-    }
-}
-
-fn take<const N: usize>(octets: &EntryBytes, at: usize) -> [u8; N] {
-    octets.get(at..).and_then(|rest| rest.first_chunk::<N>()).copied().unwrap_or([0; N])
-}
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@
 
 extern crate alloc;
 
+mod advice;
 pub mod books;
 pub mod card;
 pub mod channel;
@@ -23,11 +24,14 @@ pub mod controls;
 pub mod decide;
 pub mod entry;
 pub mod fee;
+pub mod file_action;
 pub mod key;
 pub mod limit;
 pub mod money;
+pub mod network;
 pub mod policy;
 pub mod reason;
+pub mod reconciliation;
 pub mod reply;
 pub mod request;
 pub mod reversal;
@@ -38,12 +42,17 @@ pub use card::Card;
 pub use channel::Channels;
 pub use controls::{CardStatus, Controls};
 pub use decide::decide;
-pub use decide::{Decision, Decline, Effect, OriginalSeen, PinProof, ProofKind, Proofs, Signals};
-pub use entry::{CardId, Entry, EntryBytes, Fact, Seq};
+pub use decide::{
+    Decision, Decline, Effect, NewPinProof, OriginalSeen, PinProof, ProofKind, Proofs, Signals,
+};
+pub use entry::{About, CardId, Desk, Entry, EntryBytes, Fact, Seq};
+pub use file_action::FileAction;
 pub use key::RequestKey;
 pub use money::{Amount, Balance};
+pub use network::{Network, NetworkAsk};
 pub use policy::Policy;
 pub use reason::Reason;
+pub use reconciliation::{Reconciliation, Totals};
 pub use reply::Answer;
-pub use request::{Ask, Inbound, NetworkAsk, Reject, Request};
+pub use request::{Ask, Inbound, Reject, Request};
 pub use time::{LocalDate, Now};

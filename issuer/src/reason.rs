@@ -112,6 +112,10 @@ reasons! {
     NoOriginal = 29, b"25", "no_original", "Prvotne transakcije ni", "No such original transaction";
     /// No room for new work now: the journal's queue, its disk or the window of answers is full.
     TryLater = 30, b"91", "try_later", "Poskusite pozneje", "Try again later";
+    /// An acquirer's totals are not ours.
+    TotalsDiffer = 32, b"95", "totals_differ", "Vsote se ne ujemajo", "The totals differ";
+    /// A file action about a card that is not in the file.
+    NoRecord = 33, b"25", "no_record", "Zapisa ni v datoteki", "No such record in the file";
     /// A fault of ours; nothing was applied.
     Internal = 31, b"96", "internal", "Napaka v sistemu", "System error";
 }

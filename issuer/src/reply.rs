@@ -90,13 +90,24 @@ impl Answer {
                     answer.amounts = balances(answered);
                 }
             }
-            Fact::RefundPending(_) => answer.auth_code = Some(auth_code(seq)),
+            Fact::Completed(_) => {
+                answer.auth_code = Some(auth_code(seq));
+                answer.fee = (answered.fee.minor() > 0).then_some(answered.fee);
+            }
+            Fact::PinChanged(_) | Fact::RefundPending(_) => {
+                answer.auth_code = Some(auth_code(seq));
+            }
             Fact::Declined(_) => answer.missing = answered.missing,
             Fact::ControlsSet(_)
+            | Fact::CutOver(_)
+            | Fact::DeclinedElsewhere(_)
             | Fact::DeclinesCounted { .. }
+            | Fact::FileActioned(_)
             | Fact::HoldExpired(_)
             | Fact::Issued(_)
             | Fact::Loaded(_)
+            | Fact::Parked(_)
+            | Fact::Reconciled(_)
             | Fact::ReversalRemembered(_)
             | Fact::Reversed(_) => {}
         }
@@ -113,7 +124,11 @@ impl Answer {
             Decision::Approve(Effect::Remember { reason, .. }) => Self::from(*reason),
             Decision::Approve(
                 Effect::Authorize(_)
+                | Effect::ChangePin { .. }
+                | Effect::Complete(_)
+                | Effect::DeclinedElsewhere
                 | Effect::Inquire { .. }
+                | Effect::Park { .. }
                 | Effect::RefundPending { .. }
                 | Effect::Reverse(_),
             ) => Self::from(Reason::Approved),

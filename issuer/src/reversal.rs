@@ -3,13 +3,18 @@
 //! Reversals of one transaction have one outcome in every order and number: the amount that is
 //! left only falls, to the smallest that any of them told.
 
+use cekr_iso8583::{CurrencyCode, ResponseCode};
+
 use crate::card::Card;
 use crate::decide::{Decision, Decline, Effect, OriginalSeen, Reversal, Signals};
+use crate::entry::{GivenBack, Place, ReversalFate};
 use crate::fee;
 use crate::money::Amount;
+use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::reply::auth_code;
 use crate::request::{Request, ReversalAsk};
+use crate::time::Now;
 use crate::transaction::{Money, Transaction};
 
 pub(crate) fn decide(
@@ -17,29 +22,77 @@ pub(crate) fn decide(
     ask: &ReversalAsk,
     card: &Card,
     signals: &Signals,
+    now: Now,
+    policy: &Policy,
 ) -> Result<Decision, Decline> {
-    let Some(original) = find(request, ask, card, signals) else {
+    let Some(named) = find(request, ask, card, signals) else {
         return Ok(without_original(ask, signals));
     };
+    let original = card.transactions().settled(named);
     let told = request.transaction_amount.max(ask.actual);
-    if told > original.transaction_amount {
+    // A terminal may quote the hold, or what it was completed with.
+    let told_max = named.transaction_amount.max(original.transaction_amount);
+    if told > told_max || request.currency != original.currency {
         return too_large(ask, original);
     }
     let left = original.amount_left.min(billed(original, ask.actual));
-    let fee_left = if original.fee.minor() == 0 {
+    let fee_left = if original.fee.is_zero() {
         Amount::default()
     } else {
         original.fee_left.min(fee::cashpoint(original.cash_of(left)))
     };
-    Ok(reverse(Reversal {
+    let is_dispense_fault = ask.is_advice
+        && original.place == Place::Cashpoint
+        && ask.cause.is_some_and(|cause| DISPENSE_FAULTS.contains(&cause));
+    let whole = Reversal {
         original: original.seq,
         amount: original.amount_left.saturating_sub(left),
         fee: original.fee_left.saturating_sub(fee_left),
         amount_left: left,
         fee_left,
-        posted: original.money == Money::Posted,
-        parked: false,
+        given_back: given_back(original),
+        fate: ReversalFate::Done,
+        is_dispense_fault,
+    };
+    let faults_max = usize::try_from(policy.abuse.dispense_faults).unwrap_or(usize::MAX);
+    let is_one_too_many = faults_max > 0
+        && is_dispense_fault
+        && !whole.amount.is_zero()
+        && card.dispense_faults(now) + 1 >= faults_max;
+    Ok(reverse(if is_one_too_many {
+        Reversal { fate: ReversalFate::Disputed, ..nothing_of(original) }
+    } else if original.money == Money::Released {
+        // The hold gave all of it back when it expired; a completion is still bound by this.
+        Reversal { amount: Amount::default(), fee: Amount::default(), ..whole }
+    } else {
+        whole
     }))
+}
+
+/// Why a cashpoint gives back what it was to dispense (DE 39): no action was taken, or only a part
+/// of it.
+const DISPENSE_FAULTS: [ResponseCode; 2] = [ResponseCode::new(*b"21"), ResponseCode::new(*b"32")];
+
+const fn given_back(original: &Transaction) -> GivenBack {
+    match original.money {
+        Money::Completed { .. } | Money::Held { .. } | Money::Released => GivenBack::Held,
+        Money::Posted => GivenBack::Posted,
+        Money::RefundPending { .. } => GivenBack::RefundPending,
+    }
+}
+
+/// A reversal that gives back nothing.
+const fn nothing_of(original: &Transaction) -> Reversal {
+    Reversal {
+        original: original.seq,
+        amount: Amount::from_minor(0),
+        fee: Amount::from_minor(0),
+        amount_left: original.amount_left,
+        fee_left: original.fee_left,
+        given_back: given_back(original),
+        fate: ReversalFate::Done,
+        is_dispense_fault: false,
+    }
 }
 
 /// By DE 90, else by trace number, time and terminal, else by reference and approval code.
@@ -65,7 +118,7 @@ fn find<'c>(
 }
 
 fn without_original(ask: &ReversalAsk, signals: &Signals) -> Decision {
-    if signals.original == OriginalSeen::Declined {
+    if signals.original == OriginalSeen::NoMoney {
         return reverse(Reversal::default());
     }
     // An advice is answered 00 so that the terminal stops repeating it.
@@ -77,14 +130,7 @@ fn too_large(ask: &ReversalAsk, original: &Transaction) -> Result<Decision, Decl
     if !ask.is_advice {
         return Err(Reason::AmountTooLarge.into());
     }
-    Ok(reverse(Reversal {
-        original: original.seq,
-        amount_left: original.amount_left,
-        fee_left: original.fee_left,
-        posted: original.money == Money::Posted,
-        parked: true,
-        ..Reversal::default()
-    }))
+    Ok(reverse(Reversal { fate: ReversalFate::Parked, ..nothing_of(original) }))
 }
 
 const fn reverse(reversal: Reversal) -> Decision {
@@ -95,7 +141,7 @@ const fn reverse(reversal: Reversal) -> Decision {
 /// what was billed, half up. In euros it is the amount itself, which a partial approval may have
 /// set below what was asked.
 fn billed(original: &Transaction, actual: Amount) -> Amount {
-    if original.currency == cekr_iso8583::CurrencyCode::EUR {
+    if original.currency == CurrencyCode::EUR {
         return actual;
     }
     original.amount.share(actual, original.transaction_amount)

@@ -4,7 +4,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 
 use cekr_iso8583::{CurrencyCode, MerchantId, Rrn};
 
-use crate::entry::{Authorized, Place, Seq};
+use crate::entry::{Authorized, Completed, Place, Refund, Seq, Sum};
 use crate::key::RequestKey;
 use crate::money::Amount;
 use crate::time::LocalDate;
@@ -18,11 +18,19 @@ pub const TRANSACTIONS_MAX: usize = 1 << 20;
 pub const POSTED_MAX: usize = 4_096;
 
 /// How long a posted transaction can be reversed, in milliseconds: as long as answers are kept.
-pub const POSTED_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
+pub const POSTED_KEPT_MS: u64 = DAY_MS;
+
+/// How long an announced refund is remembered, in milliseconds: clearing brings it within weeks.
+pub const REFUND_KEPT_MS: u64 = 30 * DAY_MS;
 
 /// Where the money of a transaction is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Money {
+    /// A completion took its place.
+    Completed {
+        /// The completion's entry.
+        by: Seq,
+    },
     /// Set aside; it comes back at this moment (ms since 1970) unless it is posted before.
     Held {
         /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -30,6 +38,11 @@ pub enum Money {
     },
     /// Taken from the balance.
     Posted,
+    /// On its way to the card, when it is cleared.
+    RefundPending {
+        /// The entry of the purchase that it gives back, or none.
+        of: Seq,
+    },
     /// Given back, by expiry of the hold.
     Released,
 }
@@ -39,7 +52,7 @@ pub enum Money {
 pub struct Transaction {
     /// Its entry.
     pub seq: Seq,
-    /// When it was approved, ms since 1970.
+    /// When it was approved, or completed, ms since 1970: it is kept for a time from then.
     pub at: u64,
     /// The day that its limits count for.
     pub date: LocalDate,
@@ -59,7 +72,7 @@ pub struct Transaction {
     pub cash: Amount,
     /// The fee that was approved with it.
     pub fee: Amount,
-    /// What is left of the amount after reversals.
+    /// What is left of the amount after reversals; what was left when the hold expired.
     pub amount_left: Amount,
     /// What is left of the fee.
     pub fee_left: Amount,
@@ -67,6 +80,8 @@ pub struct Transaction {
     pub refunded: Amount,
     /// Where it was spent.
     pub place: Place,
+    /// How final the amount is.
+    pub sum: Sum,
     /// Where the money is.
     pub money: Money,
 }
@@ -95,8 +110,77 @@ impl Transaction {
             fee_left: answered.fee,
             refunded: Amount::from_minor(0),
             place: fact.place,
+            sum: fact.sum,
             money,
         }
+    }
+
+    /// What the completion `fact` made of the hold `of`.
+    pub(crate) fn completed(seq: Seq, at: u64, fact: &Completed, of: &Self) -> Self {
+        let answered = &fact.answered;
+        Self {
+            seq,
+            at,
+            key: answered.key,
+            rrn: answered.rrn,
+            transaction_amount: answered.transaction_amount,
+            currency: answered.currency,
+            amount: answered.amount,
+            cash: of.cash_of(answered.amount),
+            fee: answered.fee,
+            amount_left: answered.amount,
+            fee_left: answered.fee,
+            refunded: Amount::from_minor(0),
+            sum: Sum::Exact,
+            money: Money::Posted,
+            // Day, place and merchant stay those of the approval: it used up that day's limits.
+            ..*of
+        }
+    }
+
+    /// The announced refund of `fact`.
+    pub(crate) fn refund(seq: Seq, at: u64, date: LocalDate, fact: &Refund) -> Self {
+        let answered = &fact.answered;
+        Self {
+            seq,
+            at,
+            date,
+            key: answered.key,
+            rrn: answered.rrn,
+            merchant: answered.merchant,
+            transaction_amount: answered.transaction_amount,
+            currency: answered.currency,
+            amount: answered.amount,
+            cash: Amount::from_minor(0),
+            fee: Amount::from_minor(0),
+            amount_left: answered.amount,
+            fee_left: Amount::from_minor(0),
+            refunded: Amount::from_minor(0),
+            place: Place::Shop,
+            sum: Sum::Exact,
+            money: Money::RefundPending { of: fact.original },
+        }
+    }
+
+    /// Whether it is an announced refund.
+    #[must_use]
+    pub const fn is_refund(&self) -> bool {
+        matches!(self.money, Money::RefundPending { .. })
+    }
+
+    /// The first entry of the hold that it belongs to.
+    #[must_use]
+    pub const fn first_of_hold(&self) -> Seq {
+        match self.sum {
+            Sum::AddsTo(first) => first,
+            Sum::Estimated | Sum::Exact => self.seq,
+        }
+    }
+
+    /// Whether a message with an estimated amount can still add to it.
+    #[must_use]
+    pub const fn takes_more(&self) -> bool {
+        matches!(self.money, Money::Held { .. }) && !matches!(self.sum, Sum::Exact)
     }
 
     /// The cash in what would be left of it at `amount_left`: the surcharge and the goods of a
@@ -120,6 +204,16 @@ impl Transaction {
     fn is_open(&self) -> bool {
         matches!(self.money, Money::Held { .. }) && self.amount_left.minor() > 0
     }
+
+    /// Whether it must still be known at `now_ms`, however many came after it.
+    fn is_awaited(&self, now_ms: u64) -> bool {
+        let is_coming = self.is_refund() && self.at.saturating_add(REFUND_KEPT_MS) > now_ms;
+        self.is_open() || is_coming
+    }
+
+    fn is_young(&self, now_ms: u64) -> bool {
+        self.at.saturating_add(POSTED_KEPT_MS) > now_ms
+    }
 }
 
 /// The transactions of one card, oldest first.
@@ -138,12 +232,24 @@ impl Transactions {
     }
 
     pub(crate) fn push(&mut self, transaction: Transaction) {
+        let now_ms = transaction.at;
         while let Some(oldest) = self.kept.front() {
-            let is_young = oldest.at.saturating_add(POSTED_KEPT_MS) > transaction.at;
-            if oldest.is_open() || (is_young && self.kept.len() < POSTED_MAX) {
+            let is_named_yet = oldest.is_young(now_ms) && self.kept.len() < POSTED_MAX;
+            if oldest.is_awaited(now_ms) || is_named_yet {
                 break;
             }
             self.kept.pop_front();
+        }
+        // An old hold at the front must not keep all that came after it. Only at lengths that
+        // double, so that a push costs the same on average.
+        let len = self.kept.len();
+        if len >= POSTED_MAX && len.is_power_of_two() {
+            let mut place = 0;
+            self.kept.retain(|kept| {
+                place += 1;
+                let is_new = place + POSTED_MAX / 2 > len;
+                kept.is_awaited(now_ms) || (is_new && kept.is_young(now_ms))
+            });
         }
         if let Money::Held { expires_at } = transaction.money
             && transaction.is_open()
@@ -170,6 +276,71 @@ impl Transactions {
         self.kept.get(self.place(seq)?)
     }
 
+    /// What became of `transaction`: itself, or the completion that took its place.
+    #[must_use]
+    pub fn settled<'t>(&'t self, transaction: &'t Transaction) -> &'t Transaction {
+        match transaction.money {
+            Money::Completed { by } => self.by_seq(by).unwrap_or(transaction),
+            Money::Held { .. } | Money::Posted | Money::RefundPending { .. } | Money::Released => {
+                transaction
+            }
+        }
+    }
+
+    /// The hold that begins with the entry `first`: that one, and what was added to it.
+    pub fn hold(&self, first: Seq) -> impl Iterator<Item = &Transaction> {
+        let (start, len_max) = self.extent_of_hold(first);
+        let parts = self.kept.iter().skip(start).take(len_max);
+        parts.filter(move |kept| kept.first_of_hold() == first)
+    }
+
+    /// Where the hold begins, and in how many transactions from there its parts stand: nothing is
+    /// added to an exact amount, so that the usual hold is found without a walk.
+    fn extent_of_hold(&self, first: Seq) -> (usize, usize) {
+        match self.place(first) {
+            Some(start) if self.kept.get(start).is_some_and(|kept| kept.sum == Sum::Exact) => {
+                (start, 1)
+            }
+            Some(start) => (start, usize::MAX),
+            None => (0, 0),
+        }
+    }
+
+    /// All of the hold that begins with the entry `first` now expires at `expires_at`.
+    pub(crate) fn extend_hold(&mut self, first: Seq, expires_at: u64) {
+        self.change_hold(first, |part, holds| {
+            if let Money::Held { expires_at: before } = part.money
+                && holds.remove(&(before, part.seq))
+            {
+                part.money = Money::Held { expires_at };
+                holds.insert((expires_at, part.seq));
+            }
+        });
+    }
+
+    /// The completion `by` takes the place of the hold that begins with the entry `first`.
+    pub(crate) fn complete_hold(&mut self, first: Seq, by: Seq, at: u64) {
+        self.change_hold(first, |part, holds| {
+            if let Money::Held { expires_at } = part.money {
+                holds.remove(&(expires_at, part.seq));
+            }
+            part.money = Money::Completed { by };
+            part.at = at;
+        });
+    }
+
+    fn change_hold(
+        &mut self,
+        first: Seq,
+        mut change: impl FnMut(&mut Transaction, &mut BTreeSet<(u64, Seq)>),
+    ) {
+        let (start, len_max) = self.extent_of_hold(first);
+        let parts = self.kept.iter_mut().skip(start).take(len_max);
+        for part in parts.filter(|kept| kept.first_of_hold() == first) {
+            change(part, &mut self.holds);
+        }
+    }
+
     pub(crate) fn by_seq_mut(&mut self, seq: Seq) -> Option<&mut Transaction> {
         let at = self.place(seq)?;
         self.kept.get_mut(at)
@@ -183,6 +354,13 @@ impl Transactions {
     #[must_use]
     pub fn first_expiry(&self) -> Option<(u64, Seq)> {
         self.holds.first().copied()
+    }
+
+    /// The earliest moment at which a hold expires, ms since 1970; the largest number when there is
+    /// none.
+    #[must_use]
+    pub fn next_expiry(&self) -> u64 {
+        self.first_expiry().map_or(u64::MAX, |(at, _)| at)
     }
 
     /// The transactions, oldest first.

@@ -313,7 +313,7 @@ impl Control {
             Some(before) => {
                 self.shard
                     .entry(before)
-                    .filter(|entry| entry.card == id)
+                    .filter(|entry| entry.card() == Some(id))
                     .ok_or(ControlError::NotFound)?
                     .previous
             }

@@ -4,12 +4,17 @@
 //! Frames are told apart and parsed some at a time, and what each will need of cards and answers is
 //! touched, before the first is decided: the memory is on its way meanwhile.
 
-use cekr_iso8583::{Damaged, FrameError, Framing, Header, ParseErrorKind, Spec, Step, View, view};
+mod link;
+
+use cekr_iso8583::{
+    Damaged, FrameError, Framing, Header, Mti, ParseErrorKind, Spec, Step, View, WriteError, view,
+};
 use cekr_issuer::decide::entry as entry_of;
-use cekr_issuer::entry::Place;
+use cekr_issuer::entry::{MaskedPan, Place, Reconciled};
+use cekr_issuer::reconciliation::write_reply;
 use cekr_issuer::{
-    Answer, Ask, Card, Decision, Fact, Inbound, Now, OriginalSeen, Policy, ProofKind, Proofs,
-    Reason, Reject, Request, RequestKey, Seq, Signals, decide,
+    About, Answer, Ask, Card, Decision, Desk, Entry, Fact, Inbound, Now, OriginalSeen, Policy,
+    ProofKind, Proofs, Reason, Reject, Request, RequestKey, Seq, Signals, decide,
 };
 
 use crate::answers::Held;
@@ -107,7 +112,7 @@ pub struct Tally {
 }
 
 /// One more than the largest number of a reason.
-pub const REASONS: usize = 32;
+pub const REASONS: usize = 34;
 /// One more than the largest number of a place; the first stands for messages about no money.
 pub const PLACES: usize = 4;
 /// The kinds of faults.
@@ -176,9 +181,33 @@ fn inbound_of(view: &ViewRead<'_>, link: &Link) -> InboundRead {
 
 /// What a message is answered, and after what.
 struct Given {
-    answer: Answer,
+    told: Told,
     ticket: Ticket,
     place: Option<Place>,
+}
+
+/// What a reply says beyond the echo of its request.
+enum Told {
+    /// What most say.
+    Answer(Answer),
+    /// An acquirer's totals.
+    Totals(Box<Reconciled>),
+}
+
+impl Told {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Answer(answer) => answer.reason,
+            Self::Totals(reconciled) => reconciled.answered.reason,
+        }
+    }
+
+    fn write(&self, view: &View<'_>, mti: Mti, out: &mut [u8]) -> Result<usize, WriteError> {
+        match self {
+            Self::Answer(answer) => answer.write(view, mti, out),
+            Self::Totals(reconciled) => write_reply(reconciled, view, mti, out),
+        }
+    }
 }
 
 impl Engine {
@@ -321,7 +350,9 @@ impl Engine {
                 Some(cell) => self.decide_known(cell, request, now, &mut out.tally),
                 None => self.decide_unknown(request, now),
             },
-            Ok(Inbound::Network(_)) => Given::now(Reason::Approved.into()),
+            Ok(Inbound::File(action)) => self.act_on_file(action, now, &mut out.tally),
+            Ok(Inbound::Network(network)) => self.manage_link(network, now, &mut out.tally),
+            Ok(Inbound::Reconciliation(ask)) => self.reconcile(ask, now, &mut out.tally),
             Err(Reject::Answer(reason)) => Given::now((*reason).into()),
             Err(Reject::IsAnswer) => {
                 out.tally.unanswered += 1;
@@ -332,13 +363,13 @@ impl Engine {
             out.tally.unanswered += 1;
             return;
         };
-        out.tally.answer(given.answer.reason, given.place);
+        out.tally.answer(given.told.reason(), given.place);
         let header_len = link.framing.header_len();
         let room = out.room();
         let Some((header, body)) = room.split_at_mut_checked(header_len) else {
             return;
         };
-        let written = given.answer.write(view, mti, body).ok();
+        let written = given.told.write(view, mti, body).ok();
         let framed = written
             .filter(|len| link.framing.write_header(frame.header.reply(), *len, header).is_ok());
         match framed {
@@ -355,22 +386,38 @@ impl Engine {
         touched.filter(|cell| cell.is(pan)).or_else(|| self.shard.cards().find(pan))
     }
 
-    /// An unknown number takes the steps of a known one, and leaves no entry: it has no card.
+    /// An unknown number takes the steps of a known one. It leaves no entry, for it has no card,
+    /// unless it is advised: what happened already must wait for somebody.
     fn decide_unknown(&self, request: &Request, now: Now) -> Given {
         let card = Card::unknown();
         let answers = self.shard.answers();
-        let held = answers.hold(answers.mark(&request.key));
-        let answer = match held.map(|held| self.answered_before(request, &card, &held)) {
-            // For whatever card this key was answered, it was not for this number.
-            Some(Before::Other | Before::Same(_)) => Reason::KeyReused.into(),
-            Some(Before::Forgotten) => Reason::TryLater.into(),
-            Some(Before::Never) | None => {
-                let (proofs, signals) = (Proofs::default(), Signals::default());
-                let decision = decide(request, &proofs, &card, &signals, now, &self.policy);
-                Answer::of_decision(&decision)
-            }
+        let place = Some(request.place);
+        let is_parked = matches!(request.ask, Ask::Advice(_));
+        let mut desk = is_parked.then(|| self.shard.desks().lock(Desk::Suspense));
+        let Some(mut held) = answers.hold(answers.mark(&request.key)) else {
+            return Given::of(Reason::Internal.into(), Ticket::Now, place);
         };
-        Given { answer, ticket: Ticket::Now, place: Some(request.place) }
+        match self.answered_before(request, About::Desk(Desk::Suspense), &held) {
+            Before::Never => {}
+            Before::Same(answer, seq) => return Given::of(answer, Ticket::After(seq), place),
+            // For whatever card this key was answered, it was not for this number.
+            Before::Other => return Given::of(Reason::KeyReused.into(), Ticket::Now, place),
+            Before::Forgotten => return Given::of(Reason::TryLater.into(), Ticket::Now, place),
+        }
+        let (proofs, signals) = (Proofs::default(), Signals::default());
+        let decision = decide(request, &proofs, &card, &signals, now, &self.policy);
+        let answer = Answer::of_decision(&decision);
+        let (Some(desk), Some(fact)) = (&mut desk, decision.fact(request, &card)) else {
+            return Given::of(answer, Ticket::Now, place);
+        };
+        if !held.has_room(now.unix_ms) {
+            return Given::of(Reason::TryLater.into(), Ticket::Now, place);
+        }
+        let Ok((seq, _)) = self.shard.commit_desk(Desk::Suspense, desk, now, fact) else {
+            return Given::of(Reason::TryLater.into(), Ticket::Now, place);
+        };
+        held.remember(seq, now.unix_ms);
+        Given::of(answer, Ticket::After(seq), place)
     }
 
     fn decide_known(&self, cell: &Cell, request: &Request, now: Now, tally: &mut Tally) -> Given {
@@ -379,13 +426,16 @@ impl Engine {
         loop {
             match self.decide_locked(cell, request, &proofs, now, tally, &mut pvv) {
                 Pass::Given(given) => return given,
+                // Outside every lock: from the request and what of the card never changes.
+                Pass::Prove(ProofKind::NewPin) => {
+                    let block = request.new_pin_block.as_ref().zip(cell.pan());
+                    let hsm = self.shard.hsm();
+                    proofs.new_pin = block.map(|(block, pan)| hsm.read_new_pin(block, pan));
+                }
                 Pass::Prove(ProofKind::Pin) => {
-                    // Outside every lock: from the request and what of the card never changes.
-                    proofs.pin = request
-                        .pin_block
-                        .as_ref()
-                        .zip(cell.pan())
-                        .map(|(block, pan)| self.shard.hsm().verify_pin(block, pan, pvv));
+                    let block = request.pin_block.as_ref().zip(cell.pan());
+                    let hsm = self.shard.hsm();
+                    proofs.pin = block.map(|(block, pan)| hsm.verify_pin(block, pan, pvv));
                 }
             }
         }
@@ -402,9 +452,7 @@ impl Engine {
     ) -> Pass {
         let shard = &*self.shard;
         let place = Some(request.place);
-        let refuse = |reason: Reason| {
-            Pass::Given(Given { answer: reason.into(), ticket: Ticket::Now, place })
-        };
+        let refuse = |reason: Reason| Pass::Given(Given::of(reason.into(), Ticket::Now, place));
         let mut card = cell.lock();
         if shard.settle_due(cell, &mut card, now).is_err() {
             return refuse(Reason::TryLater);
@@ -413,12 +461,11 @@ impl Engine {
         let Some(mut held) = shard.answers().hold(shard.answers().mark(&request.key)) else {
             return refuse(Reason::Internal);
         };
-        match self.answered_before(request, &card, &held) {
+        match self.answered_before(request, About::Card(card.id()), &held) {
             Before::Never => {}
-            Before::Same(answer) => {
+            Before::Same(answer, _) => {
                 tally.repeats += 1;
-                let ticket = Ticket::After(card.last_seq());
-                return Pass::Given(Given { answer, ticket, place });
+                return Pass::Given(Given::of(answer, Ticket::After(card.last_seq()), place));
             }
             Before::Other => return refuse(Reason::KeyReused),
             Before::Forgotten => return refuse(Reason::TryLater),
@@ -428,7 +475,7 @@ impl Engine {
             *pvv = card.pvv();
             return Pass::Prove(kind);
         }
-        let given = |answer, ticket| Pass::Given(Given { answer, ticket, place });
+        let given = |answer, ticket| Pass::Given(Given::of(answer, ticket, place));
         let changes_nothing = match &decision {
             Decision::Decline(decline) => decline.pin_tries.is_none(),
             Decision::Approve(_) | Decision::Need(_) => false,
@@ -456,26 +503,37 @@ impl Engine {
         given(answer, ticket)
     }
 
-    /// Whether this key was answered before, and for the same request.
-    fn answered_before(&self, request: &Request, card: &Card, held: &Held<'_>) -> Before {
+    /// Whether this key was answered before, and for the same request about the same.
+    fn answered_before(&self, request: &Request, about: About, held: &Held<'_>) -> Before {
+        let (seq, entry) = match self.entry_of(&request.key, held) {
+            Found::Entry(seq, entry) => (seq, entry),
+            Found::Forgotten => return Before::Forgotten,
+            Found::Nothing => return Before::Never,
+        };
+        let is_same = entry.about == about
+            && is_same_stranger(request, &entry)
+            && entry.answered().is_some_and(|answered| {
+                answered.processing_code == request.processing_code
+                    && answered.transaction_amount == request.transaction_amount
+                    && answered.currency == request.currency
+            });
+        match Answer::of_entry(seq, &entry) {
+            Some(answer) if is_same => Before::Same(answer, seq),
+            Some(_) | None => Before::Other,
+        }
+    }
+
+    /// The entry that answered `key`.
+    fn entry_of(&self, key: &RequestKey, held: &Held<'_>) -> Found {
         for seq in held.candidates() {
             let Some(entry) = self.shard.entry(seq) else {
-                return Before::Forgotten;
+                return Found::Forgotten;
             };
-            let Some(answered) = entry.answered().filter(|answered| answered.key == request.key)
-            else {
-                continue;
-            };
-            let is_same = entry.card == card.id()
-                && answered.processing_code == request.processing_code
-                && answered.transaction_amount == request.transaction_amount
-                && answered.currency == request.currency;
-            return match Answer::of_entry(seq, &entry) {
-                Some(answer) if is_same => Before::Same(answer),
-                Some(_) | None => Before::Other,
-            };
+            if entry.answered().is_some_and(|answered| answered.key == *key) {
+                return Found::Entry(seq, entry);
+            }
         }
-        Before::Never
+        Found::Nothing
     }
 
     /// What the node knows of the request beyond its card.
@@ -488,22 +546,32 @@ impl Engine {
         let answers = classes.filter_map(|class| {
             let key = RequestKey { class, ..ask.original };
             let held = self.shard.answers().hold(self.shard.answers().mark(&key))?;
-            held.candidates().find_map(|seq| {
-                let entry = self.shard.entry(seq)?;
-                let is_it = entry.card == card.id() && entry.answered()?.key == key;
-                is_it.then_some((seq, entry))
-            })
+            match self.entry_of(&key, &held) {
+                Found::Entry(seq, entry) => {
+                    (entry.card() == Some(card.id())).then_some((seq, entry))
+                }
+                Found::Forgotten | Found::Nothing => None,
+            }
         });
         // A terminal that does not name the class can have sent both: the approval counts.
-        let original = answers.fold(OriginalSeen::Unseen, |seen, (seq, entry)| {
-            if matches!(entry.fact, Fact::Authorized(_)) {
-                return OriginalSeen::Approved(seq);
-            }
-            let is_declined = matches!(entry.fact, Fact::Declined(_));
-            if is_declined && seen == OriginalSeen::Unseen { OriginalSeen::Declined } else { seen }
-        });
+        let original =
+            answers.fold(OriginalSeen::Unseen, |seen, (seq, entry)| match (seen, &entry.fact) {
+                (_, Fact::Authorized(_) | Fact::Completed(_) | Fact::RefundPending(_)) => {
+                    OriginalSeen::Approved(seq)
+                }
+                (OriginalSeen::Unseen, _) => OriginalSeen::NoMoney,
+                (OriginalSeen::Approved(_) | OriginalSeen::NoMoney, _) => seen,
+            });
         Signals { original, ..Signals::default() }
     }
+}
+
+/// Whether `entry` is about the same number as `request`, where that number is none of ours.
+fn is_same_stranger(request: &Request, entry: &Entry) -> bool {
+    let Fact::Parked(parked) = &entry.fact else {
+        return true;
+    };
+    parked.stranger.is_none_or(|stranger| request.pan.ok().map(MaskedPan::from) == Some(stranger))
 }
 
 /// What one pass under the lock came to.
@@ -520,12 +588,26 @@ enum Before {
     Never,
     /// It was, for another request.
     Other,
-    /// It was, with this answer.
-    Same(Answer),
+    /// It was, with this answer, which stands in this entry.
+    Same(Answer, Seq),
+}
+
+/// What the answers tell of a key.
+enum Found {
+    /// The entry that answered it.
+    Entry(Seq, Entry),
+    /// It may be one that is out of reach.
+    Forgotten,
+    /// None.
+    Nothing,
 }
 
 impl Given {
+    const fn of(answer: Answer, ticket: Ticket, place: Option<Place>) -> Self {
+        Self { told: Told::Answer(answer), ticket, place }
+    }
+
     const fn now(answer: Answer) -> Self {
-        Self { answer, ticket: Ticket::Now, place: None }
+        Self::of(answer, Ticket::Now, None)
     }
 }

@@ -4,9 +4,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use cekr_iso8583::Pan;
-use cekr_issuer::entry::{Answered, Authorized, Issued, Loaded, NO_MERCHANT, NO_RRN};
+use cekr_issuer::entry::{
+    Answered, Authority, Authorized, Completed, Issued, Loaded, NO_MERCHANT, NO_RRN, Parked,
+    Reconciled, ReversalFate, Reversed, Sum,
+};
+use cekr_issuer::network::NO_TERMINAL;
 use cekr_issuer::reply::auth_code;
-use cekr_issuer::{Controls, Entry, Fact, Seq};
+use cekr_issuer::{About, Controls, Entry, Fact, Seq};
 
 use crate::control::ChannelsView;
 use crate::keyring::Keyring;
@@ -15,7 +19,8 @@ use crate::shard::Shard;
 /// The object of `entry`, whose number is `seq`.
 #[must_use]
 pub fn json(shard: &Shard, seq: Seq, entry: &Entry) -> Value {
-    let pan = shard.cards().by_id(entry.card).and_then(crate::table::Cell::pan);
+    let cell = entry.card().and_then(|card| shard.cards().by_id(card));
+    let pan = cell.and_then(crate::table::Cell::pan);
     json_of(shard.keyring(), pan, seq, entry)
 }
 
@@ -27,7 +32,10 @@ pub fn json_of(keyring: &Keyring, pan: Option<Pan>, seq: Seq, entry: &Entry) -> 
     object.insert("seq".to_owned(), json!(seq.0));
     object.insert("at".to_owned(), json!(moment(entry.at)));
     object.insert("kind".to_owned(), json!(entry.kind()));
-    object.insert("card".to_owned(), json!(keyring.card_id(entry.card.0).to_string()));
+    match entry.about {
+        About::Card(card) => add(&mut object, "card", keyring.card_id(card.0).to_string()),
+        About::Desk(desk) => add(&mut object, "desk", desk.name()),
+    }
     if let Some(pan) = pan {
         object.insert("pan_masked".to_owned(), json!(pan.masked().to_string()));
     }
@@ -38,6 +46,7 @@ pub fn json_of(keyring: &Keyring, pan: Option<Pan>, seq: Seq, entry: &Entry) -> 
 fn add_fact(object: &mut Map<String, Value>, seq: Seq, fact: &Fact) {
     match fact {
         Fact::Authorized(fact) => add_authorized(object, seq, fact),
+        Fact::Completed(fact) => add_completed(object, seq, fact),
         Fact::ControlsSet(controls) => add_controls(object, *controls),
         Fact::Declined(answered) => {
             add_answered(object, answered);
@@ -45,6 +54,12 @@ fn add_fact(object: &mut Map<String, Value>, seq: Seq, fact: &Fact) {
                 let missing: Vec<&str> = answered.missing.names().collect();
                 object.insert("missing".to_owned(), json!(missing));
             }
+        }
+        Fact::CutOver(answered) => add_link(object, answered),
+        Fact::DeclinedElsewhere(answered) => add_answered(object, answered),
+        Fact::FileActioned(fact) => {
+            add_link(object, &fact.answered);
+            add_controls(object, fact.controls);
         }
         Fact::DeclinesCounted { count } => add(object, "count", *count),
         Fact::HoldExpired(fact) => {
@@ -59,6 +74,12 @@ fn add_fact(object: &mut Map<String, Value>, seq: Seq, fact: &Fact) {
         }
         Fact::Issued(fact) => add_issued(object, fact),
         Fact::Loaded(fact) => add_loaded(object, fact),
+        Fact::Parked(fact) => add_parked(object, fact),
+        Fact::PinChanged(fact) => {
+            add_answered(object, &fact.answered);
+            add(object, "auth_code", auth_code(seq).to_string());
+        }
+        Fact::Reconciled(fact) => add_reconciled(object, fact),
         Fact::RefundPending(fact) => {
             add_answered(object, &fact.answered);
             add(object, "auth_code", auth_code(seq).to_string());
@@ -71,15 +92,65 @@ fn add_fact(object: &mut Map<String, Value>, seq: Seq, fact: &Fact) {
             add(object, "original_stan", format!("{:06}", fact.original.stan));
             add(object, "original_transmitted", format!("{:010}", fact.original.when));
         }
-        Fact::Reversed(fact) => {
-            add_answered(object, &fact.answered);
-            if fact.original != Seq::NONE {
-                add(object, "original_seq", fact.original.0);
-            }
-            add(object, "amount_left", fact.amount_left.minor());
-            add(object, "fee_left", fact.fee_left.minor());
-            add(object, "parked", fact.parked);
-        }
+        Fact::Reversed(fact) => add_reversed(object, fact),
+    }
+}
+
+fn add_completed(object: &mut Map<String, Value>, seq: Seq, fact: &Completed) {
+    add_answered(object, &fact.answered);
+    add(object, "auth_code", auth_code(seq).to_string());
+    add(object, "original_seq", fact.original.0);
+    add(object, "held_before", fact.held.minor());
+    if !fact.parked.is_zero() {
+        add(object, "parked_amount", fact.parked.minor());
+    }
+    add_overdrawn(object, &fact.answered);
+}
+
+fn add_parked(object: &mut Map<String, Value>, fact: &Parked) {
+    add_answered(object, &fact.answered);
+    add(object, "cause", fact.cause.name());
+    if fact.original != Seq::NONE {
+        add(object, "original_seq", fact.original.0);
+    }
+    if let Some(stranger) = fact.stranger {
+        let masked = format!("{:06}******{:04}", stranger.first_six, stranger.last_four);
+        add(object, "pan_masked", masked);
+    }
+}
+
+fn add_reconciled(object: &mut Map<String, Value>, fact: &Reconciled) {
+    add_link(object, &fact.answered);
+    let totals = &fact.totals;
+    let each = [
+        ("credits", totals.credits),
+        ("credit_reversals", totals.credit_reversals),
+        ("debits", totals.debits),
+        ("debit_reversals", totals.debit_reversals),
+    ];
+    for (name, total) in each {
+        let total = json!({ "count": total.count, "amount": total.amount.minor() });
+        add(object, name, total);
+    }
+}
+
+fn add_reversed(object: &mut Map<String, Value>, fact: &Reversed) {
+    add_answered(object, &fact.answered);
+    if fact.original != Seq::NONE {
+        add(object, "original_seq", fact.original.0);
+    }
+    add(object, "amount_left", fact.amount_left.minor());
+    add(object, "fee_left", fact.fee_left.minor());
+    add(object, "parked", fact.fate != ReversalFate::Done);
+    if fact.fate == ReversalFate::Disputed {
+        add(object, "disputed", true);
+    }
+}
+
+/// An account below zero is flagged: only what happened elsewhere can bring it there.
+fn add_overdrawn(object: &mut Map<String, Value>, answered: &Answered) {
+    if answered.available.minor() < 0 {
+        add(object, "overdrawn", true);
     }
 }
 
@@ -94,19 +165,46 @@ fn add_authorized(object: &mut Map<String, Value>, seq: Seq, fact: &Authorized) 
     if fact.hold_days > 0 {
         add(object, "hold_days", fact.hold_days);
     }
+    match fact.sum {
+        Sum::AddsTo(first) => add(object, "adds_to_seq", first.0),
+        Sum::Estimated => add(object, "estimated", true),
+        Sum::Exact => {}
+    }
+    if fact.authority == Authority::Elsewhere {
+        add(object, "advice", true);
+        add_overdrawn(object, &fact.answered);
+    }
 }
 
-fn add_answered(object: &mut Map<String, Value>, answered: &Answered) {
+/// What every message has, whatever it is about: type, key, answer.
+fn add_link(object: &mut Map<String, Value>, answered: &Answered) {
+    add_key(object, answered);
+    add_response(object, answered);
+}
+
+fn add_key(object: &mut Map<String, Value>, answered: &Answered) {
     add(object, "mti", answered.mti.to_string());
     add(object, "stan", format!("{:06}", answered.key.stan));
-    add(object, "terminal", answered.key.terminal.to_string());
+    if answered.key.terminal != NO_TERMINAL {
+        add(object, "terminal", answered.key.terminal.to_string());
+    }
     if let Some(acquirer) = answered.key.acquirer_number() {
         add(object, "acquirer", acquirer.to_string());
     }
+    add(object, "transmitted", format!("{:010}", answered.key.when));
+}
+
+fn add_response(object: &mut Map<String, Value>, answered: &Answered) {
+    let code = answered.reason.response_code();
+    add(object, "response_code", String::from_utf8_lossy(&code).into_owned());
+    add(object, "reason", answered.reason.name());
+}
+
+fn add_answered(object: &mut Map<String, Value>, answered: &Answered) {
+    add_key(object, answered);
     if answered.rrn != NO_RRN {
         add(object, "rrn", answered.rrn.to_string());
     }
-    add(object, "transmitted", format!("{:010}", answered.key.when));
     add(object, "processing_code", answered.processing_code.to_string());
     add(object, "entry_mode", format!("{:03}", answered.entry_mode.number()));
     add(object, "mcc", answered.mcc.to_string());
@@ -125,9 +223,7 @@ fn add_answered(object: &mut Map<String, Value>, answered: &Answered) {
         add(object, "transaction_amount", answered.transaction_amount.minor());
         add(object, "transaction_currency", answered.currency.to_string());
     }
-    let code = answered.reason.response_code();
-    add(object, "response_code", String::from_utf8_lossy(&code).into_owned());
-    add(object, "reason", answered.reason.name());
+    add_response(object, answered);
     if let Some(tries) = answered.pin_tries {
         add(object, "pin_tries_left", tries);
     }

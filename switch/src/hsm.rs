@@ -7,7 +7,7 @@ use cekr_emv::crypto::pvv::pvv;
 use cekr_emv::keys::{Key, Pvk, Zpk};
 use cekr_emv::pin::Pin;
 use cekr_iso8583::{Pan, PinBlock};
-use cekr_issuer::PinProof;
+use cekr_issuer::{NewPinProof, PinProof};
 
 /// The module in software.
 pub struct SoftHsm {
@@ -41,6 +41,15 @@ impl SoftHsm {
             Err(_) => PinProof::Unreadable,
             Ok(pin) if Some(self.verification_value(pan, &pin)) == expected => PinProof::Right,
             Ok(_) => PinProof::Wrong,
+        }
+    }
+
+    /// What the block of a new PIN holds.
+    #[must_use]
+    pub fn read_new_pin(&self, block: &PinBlock, pan: Pan) -> NewPinProof {
+        match decipher_format0(&self.zone_pin_key, *block.expose(), pan.expose()) {
+            Err(_) => NewPinProof::Unreadable,
+            Ok(pin) => NewPinProof::Read { pvv: self.verification_value(pan, &pin) },
         }
     }
 }

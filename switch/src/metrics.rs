@@ -149,7 +149,6 @@ impl LaneMetrics {
 }
 
 /// What the engine counted, by reason of the answer and by where the money was to be spent.
-#[derive(Default)]
 pub struct DecisionMetrics {
     answers: [[Counter; PLACES]; REASONS],
     faults: [Counter; FAULTS],
@@ -157,6 +156,17 @@ pub struct DecisionMetrics {
     pub unanswered: Counter,
     /// Answers that were given before.
     pub repeats: Counter,
+}
+
+impl Default for DecisionMetrics {
+    fn default() -> Self {
+        Self {
+            answers: std::array::from_fn(|_| <[Counter; PLACES]>::default()),
+            faults: Default::default(),
+            unanswered: Counter::default(),
+            repeats: Counter::default(),
+        }
+    }
 }
 
 impl DecisionMetrics {

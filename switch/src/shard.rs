@@ -13,12 +13,16 @@ use cekr_iso8583::Pan;
 use cekr_issuer::books::Books;
 use cekr_issuer::decide::entry as entry_of;
 use cekr_issuer::entry::{EntryError, Issued, LoadSource, Loaded, Name, Reference};
-use cekr_issuer::{Amount, Balance, Card, CardId, Controls, Entry, EntryBytes, Fact, Now, Seq};
+use cekr_issuer::{
+    About, Amount, Balance, Card, CardId, Controls, Desk, Entry, EntryBytes, Fact, Now, Seq, Totals,
+};
 
 use crate::answers::{Answers, AnswersConfig};
+use crate::desk::{DeskState, Desks};
 use crate::hsm::SoftHsm;
 use crate::journal::{Full, Journal};
 use crate::keyring::Keyring;
+use crate::ledger::Ledger;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::table::{AddError, CardTable, Cell, Profile};
 
@@ -30,7 +34,8 @@ pub struct Shard {
     keyring: Keyring,
     hsm: SoftHsm,
     directory: Mutex<Directory>,
-    follower: Mutex<Follower>,
+    desks: Desks,
+    ledger: Mutex<Ledger>,
     /// The time of the newest entry: an entry's time never goes back in its shard.
     last_at: AtomicU64,
 }
@@ -40,13 +45,6 @@ pub struct Shard {
 struct Directory {
     names: HashMap<Name, CardId, RandomState>,
     mok_ids: HashMap<u32, CardId, RandomState>,
-}
-
-/// What is folded from durable entries in their order, behind the decisions.
-#[derive(Default)]
-struct Follower {
-    books: Books,
-    seen: Seq,
 }
 
 /// A card to be issued.
@@ -138,7 +136,8 @@ impl Shard {
             keyring,
             hsm: SoftHsm::development(),
             directory: Mutex::default(),
-            follower: Mutex::default(),
+            desks: Desks::default(),
+            ledger: Mutex::default(),
             last_at: AtomicU64::new(0),
         }
     }
@@ -197,10 +196,39 @@ impl Shard {
         // Journal before apply: after a crash the replay must see every change that a terminal saw.
         let seq = self.journal.append(&entry.encode())?;
         card.apply(seq, entry);
-        if matches!(entry.fact, Fact::ControlsSet(_)) {
+        if matches!(entry.fact, Fact::ControlsSet(_) | Fact::FileActioned(_)) {
             cell.store_controls(card.controls());
         }
         Ok(seq)
+    }
+
+    /// The desks.
+    #[must_use]
+    pub const fn desks(&self) -> &Desks {
+        &self.desks
+    }
+
+    /// Appends `fact` about the locked `desk`.
+    ///
+    /// # Errors
+    /// [`Full`] when the journal takes no more now; then nothing has changed.
+    pub fn commit_desk(
+        &self,
+        desk: Desk,
+        state: &mut MutexGuard<'_, DeskState>,
+        now: Now,
+        fact: Fact,
+    ) -> Result<(Seq, Entry), Full> {
+        let entry = Entry {
+            about: About::Desk(desk),
+            previous: state.last_seq,
+            at: now.unix_ms.max(state.last_at),
+            date: now.local_date,
+            fact,
+        };
+        let seq = self.journal.append(&entry.encode())?;
+        **state = DeskState { last_seq: seq, last_at: entry.at };
+        Ok((seq, entry))
     }
 
     /// Appends and applies what fell due for the locked `card` before it is judged.
@@ -276,35 +304,45 @@ impl Shard {
     pub fn replay(&self, seq: Seq, octets: &EntryBytes) -> Result<(), ReplayError> {
         let entry = Entry::decode(octets)?;
         self.last_at.fetch_max(entry.at, Ordering::Relaxed);
-        if let Fact::Issued(issued) = &entry.fact {
-            self.replay_issued(seq, &entry, issued)?;
-        } else {
-            let cell = self.cards.by_id(entry.card).ok_or(ReplayError::Unissued(entry.card.0))?;
-            let mut card = cell.lock();
-            card.apply(seq, &entry);
-            cell.store_controls(card.controls());
+        match (entry.about, &entry.fact) {
+            (About::Card(id), Fact::Issued(issued)) => {
+                self.replay_issued(seq, &entry, id, issued)?;
+            }
+            (About::Card(id), _) => {
+                let cell = self.cards.by_id(id).ok_or(ReplayError::Unissued(id.0))?;
+                let mut card = cell.lock();
+                card.apply(seq, &entry);
+                cell.store_controls(card.controls());
+            }
+            (About::Desk(desk), _) => {
+                *self.desks.lock(desk) = DeskState { last_seq: seq, last_at: entry.at };
+            }
         }
         if let Some(answered) = entry.answered()
             && let Some(mut held) = self.answers.hold(self.answers.mark(&answered.key))
         {
             held.remember(seq, entry.at);
         }
-        let mut follower = self.follower.lock();
-        follower.books.add(&entry);
-        follower.seen = seq;
+        self.ledger.lock().add(seq, &entry);
         Ok(())
     }
 
-    fn replay_issued(&self, seq: Seq, entry: &Entry, issued: &Issued) -> Result<(), ReplayError> {
+    fn replay_issued(
+        &self,
+        seq: Seq,
+        entry: &Entry,
+        due: CardId,
+        issued: &Issued,
+    ) -> Result<(), ReplayError> {
         let pan = self
             .keyring
-            .open_pan(entry.card.0, &issued.sealed_pan)
+            .open_pan(due.0, &issued.sealed_pan)
             .and_then(|number| Pan::from_number(number).ok())
-            .ok_or(ReplayError::Sealed(entry.card.0))?;
+            .ok_or(ReplayError::Sealed(due.0))?;
         let profile = Profile { name: issued.name, mok_id: issued.mok_id };
         let id = self.cards.add(pan, profile, |id| {
-            if id != entry.card {
-                let (expected, found) = (id.0, entry.card.0);
+            if id != due {
+                let (expected, found) = (id.0, due.0);
                 return Err(ReplayError::Add(AddError::OutOfOrder { expected, found }));
             }
             let mut card = Card::issued(id, issued);
@@ -357,17 +395,27 @@ impl Shard {
     /// before, by a background tick.
     #[must_use]
     pub fn books(&self) -> (Books, Seq) {
-        let durable = self.journal.durable();
-        let mut follower = self.follower.lock();
-        while follower.seen < durable {
-            let next = follower.seen.next();
+        let ledger = self.ledger_through(self.journal.durable());
+        (ledger.books().clone(), ledger.seen())
+    }
+
+    /// The totals of `acquirer` up to the newest entry, durable or not.
+    #[must_use]
+    pub fn totals(&self, acquirer: u64) -> Totals {
+        self.ledger_through(self.journal.appended()).totals(acquirer)
+    }
+
+    /// The ledger with all entries up to `seq` within.
+    fn ledger_through(&self, seq: Seq) -> MutexGuard<'_, Ledger> {
+        let mut ledger = self.ledger.lock();
+        while ledger.seen() < seq {
+            let next = ledger.seen().next();
             let Some(entry) = self.entry(next) else {
                 break;
             };
-            follower.books.add(&entry);
-            follower.seen = next;
+            ledger.add(next, &entry);
         }
-        (follower.books.clone(), follower.seen)
+        ledger
     }
 
     /// A recent entry.

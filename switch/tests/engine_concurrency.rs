@@ -104,7 +104,7 @@ fn approvals(engine: &Engine, card: CardId, from: Seq) -> usize {
     (from.0 + 1..=shard.journal().appended().0)
         .filter(|seq| {
             let entry = shard.entry(Seq(*seq)).unwrap();
-            entry.card == card && matches!(entry.fact, Fact::Authorized(_))
+            entry.card() == Some(card) && matches!(entry.fact, Fact::Authorized(_))
         })
         .count()
 }

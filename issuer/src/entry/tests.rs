@@ -3,14 +3,13 @@
 
 use alloc::vec;
 
-use cekr_iso8583::{
-    CurrencyCode, Expiry, Mcc, MerchantId, Mti, PosEntryMode, ProcessingCode, Rrn, TerminalId,
-};
+use cekr_iso8583::{Expiry, TerminalId};
 use proptest::prelude::*;
 
 use super::*;
 use crate::books::{Account, Books, postings};
 use crate::controls::CardStatus;
+use crate::reconciliation::Total;
 
 /// Twelve digits, the most that an amount on the wire has.
 fn amount() -> impl Strategy<Value = Amount> {
@@ -102,15 +101,66 @@ fn text<const N: usize>() -> impl Strategy<Value = ShortText<N>> {
     ".{0,80}".prop_filter_map("longer than its room", |text| ShortText::new(&text))
 }
 
+fn seq() -> impl Strategy<Value = Seq> {
+    (0..1_u64 << 47).prop_map(Seq)
+}
+
+fn sum() -> impl Strategy<Value = Sum> {
+    prop_oneof![seq().prop_map(Sum::AddsTo), Just(Sum::Estimated), Just(Sum::Exact)]
+}
+
+fn about_link() -> impl Strategy<Value = Answered> {
+    ((0..=9_999_u16), key(), prop::sample::select(Reason::ALL))
+        .prop_map(|(mti, key, reason)| Answered::about_link(Mti::new(mti).unwrap(), key, reason))
+}
+
+fn stranger() -> impl Strategy<Value = Option<MaskedPan>> {
+    let masked = (0..=999_999_u32, 0..=9_999_u16)
+        .prop_map(|(first_six, last_four)| MaskedPan { first_six, last_four });
+    prop::option::of(masked)
+}
+
+fn totals() -> impl Strategy<Value = Totals> {
+    let total = || (any::<u32>(), amount()).prop_map(|(count, amount)| Total { count, amount });
+    (total(), total(), total(), total()).prop_map(|(one, two, three, four)| Totals {
+        credits: one,
+        credit_reversals: two,
+        debits: three,
+        debit_reversals: four,
+    })
+}
+
 fn fact() -> impl Strategy<Value = Fact> {
     let place = prop::sample::select(&[Place::Cashpoint, Place::Online, Place::Shop][..]);
-    let seq = || (0..1_u64 << 47).prop_map(Seq);
+    let authority = prop::sample::select(&[Authority::Elsewhere, Authority::Here][..]);
     prop_oneof![
-        (answered(), amount(), place, any::<u8>()).prop_map(
-            |(answered, cash, place, hold_days)| {
-                Fact::Authorized(Authorized { answered, cash, place, hold_days })
+        (answered(), amount(), place, any::<u8>(), sum(), authority).prop_map(
+            |(answered, cash, place, hold_days, sum, authority)| {
+                // What adds to an estimate holds no cash.
+                let cash = if matches!(sum, Sum::AddsTo(_)) { Amount::default() } else { cash };
+                Fact::Authorized(Authorized { answered, cash, place, hold_days, sum, authority })
             }
         ),
+        (answered(), seq(), amount(), amount()).prop_map(|(answered, original, held, parked)| {
+            let answered = answered.without_merchant();
+            Fact::Completed(Completed { answered, original, held, parked })
+        }),
+        about_link().prop_map(Fact::CutOver),
+        answered().prop_map(Fact::DeclinedElsewhere),
+        (answered(), controls()).prop_map(|(answered, controls)| {
+            let answered = answered.without_merchant();
+            Fact::FileActioned(FileActioned { answered, controls })
+        }),
+        (answered(), prop::sample::select(&ParkCause::ALL[..]), seq(), stranger()).prop_map(
+            |(answered, cause, original, stranger)| {
+                let answered = answered.without_merchant();
+                Fact::Parked(Parked { answered, cause, original, stranger })
+            }
+        ),
+        (answered(), 0..=9_999_u16)
+            .prop_map(|(answered, pvv)| Fact::PinChanged(PinChanged { answered, pvv })),
+        (about_link(), totals())
+            .prop_map(|(answered, totals)| Fact::Reconciled(Reconciled { answered, totals })),
         controls().prop_map(Fact::ControlsSet),
         answered().prop_map(Fact::Declined),
         any::<u32>().prop_map(|count| Fact::DeclinesCounted { count }),
@@ -141,26 +191,31 @@ fn fact() -> impl Strategy<Value = Fact> {
             let original = RequestKey { acquirer: 0, ..original };
             Fact::ReversalRemembered(Remembered { answered: answered.without_merchant(), original })
         }),
-        (answered(), seq(), amount(), fee(), any::<[bool; 2]>()).prop_map(
-            |(answered, original, amount_left, fee_left, [posted, parked])| {
-                let answered = answered.without_merchant();
+        (answered(), seq(), amount(), fee(), 0..3_u8, 0..3_u8, any::<bool>()).prop_map(
+            |(answered, original, amount_left, fee_left, from, fate, is_dispense_fault)| {
                 Fact::Reversed(Reversed {
-                    answered,
+                    answered: answered.without_merchant(),
                     original,
                     amount_left,
                     fee_left,
-                    posted,
-                    parked,
+                    given_back: GivenBack::from_number(from).unwrap(),
+                    fate: ReversalFate::from_number(fate).unwrap(),
+                    is_dispense_fault,
                 })
             }
         ),
     ]
 }
 
+fn about() -> impl Strategy<Value = About> {
+    let desk = prop::sample::select(&Desk::ALL[..]).prop_map(About::Desk);
+    prop_oneof![4 => (0..0xFFFF_FFF0_u32).prop_map(|id| About::Card(CardId(id))), 1 => desk]
+}
+
 fn entry() -> impl Strategy<Value = Entry> {
-    (any::<u32>(), any::<u64>(), any::<u64>(), 0..=99_991_231_u32, fact()).prop_map(
-        |(card, previous, at, date, fact)| Entry {
-            card: CardId(card),
+    (about(), any::<u64>(), any::<u64>(), 0..=99_991_231_u32, fact()).prop_map(
+        |(about, previous, at, date, fact)| Entry {
+            about,
             previous: Seq(previous),
             at,
             date: LocalDate::from_packed(date),
@@ -194,7 +249,7 @@ proptest! {
     }
 
     #[test]
-    fn any_octets_are_an_entry_or_say_why_not(octets in any::<[u8; 32]>(), kind in 0..14_u8) {
+    fn any_octets_are_an_entry_or_say_why_not(octets in any::<[u8; 32]>(), kind in 0..21_u8) {
         let mut whole = [0; ENTRY_OCTETS];
         for (at, octet) in whole.iter_mut().enumerate() {
             *octet = octets[at % 32].wrapping_add(at as u8);
@@ -209,7 +264,7 @@ proptest! {
 
 fn loaded() -> Entry {
     Entry {
-        card: CardId(7),
+        about: About::Card(CardId(7)),
         previous: Seq(3),
         at: 1_795_341_600_000,
         date: LocalDate::new(2026, 11, 22),
@@ -236,7 +291,7 @@ fn octets_of_another_version_or_kind_are_refused_in_clear_words() {
     assert_eq!(Entry::decode(&unwritten), Err(EntryError::UnknownVersion(0)));
     assert_eq!(Entry::decode(&[0; ENTRY_OCTETS]), Err(EntryError::UnknownVersion(0)));
 
-    for kind in [0, 12, 255] {
+    for kind in [0, 19, 255] {
         let mut foreign = loaded().encode();
         foreign[0] = kind;
         assert_eq!(Entry::decode(&foreign), Err(EntryError::UnknownKind(kind)));

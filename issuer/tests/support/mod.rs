@@ -184,7 +184,9 @@ impl Account {
         let view = View::parse(&CEKR87, &octets).unwrap();
         let request = match Inbound::parse(&view, 1) {
             Ok(Inbound::Card(request)) => request,
-            Ok(Inbound::Network(_)) => panic!("it is about a card"),
+            Ok(Inbound::File(_) | Inbound::Network(_) | Inbound::Reconciliation(_)) => {
+                panic!("it is about a card")
+            }
             Err(Reject::Answer(reason)) => return reason.into(),
             Err(Reject::IsAnswer) => panic!("it is a request"),
         };

@@ -45,6 +45,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
 /// `GET /v1/books`
 pub(super) async fn books(State(api): State<Api>) -> Result<Json<Value>, ApiError> {
     let (books, seq) = api.control().shard().books();
+    api.durable(seq).await?;
     let mut accounts = Map::new();
     for account in Account::ALL {
         accounts.insert(account.name().to_owned(), number(books.total(account)));

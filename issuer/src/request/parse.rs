@@ -1,0 +1,464 @@
+//! Reading a request out of a message: which element means what.
+//!
+//! Sources: ISO 8583:1987 for the elements; which signal tells which channel is the issuer's rule
+//! and stands beside each function.
+
+use cekr_iso8583::View;
+use cekr_iso8583::{
+    CEKR87, CountryCode, CurrencyCode, Mcc, Mti, OriginalData, Pan, PanError, PinBlock,
+    PosEntryMode, ProcessingCode, Sign, SignedAmount, subfield,
+};
+
+use super::{
+    AdviceAsk, Ask, ExpiryRead, Inbound, Named, Outcome, Reject, Request, ReversalAsk, Spend,
+};
+use crate::channel::Channels;
+use crate::entry::Place;
+use crate::key::RequestKey;
+use crate::money::Amount;
+use crate::reason::Reason;
+use crate::{file_action, network, reconciliation};
+
+/// Reads a message; `listener` stands in for an acquirer that the message does not name.
+pub(super) fn inbound(view: &View<'_>, listener: u32) -> Result<Inbound, Reject> {
+    let mti = view.mti();
+    if !mti.is_request() {
+        return Err(Reject::IsAnswer);
+    }
+    match mti.number() {
+        100 | 101 | 200 | 201 => card(view, mti, listener, card_ask),
+        120 | 121 | 220 | 221 => card(view, mti, listener, advice_ask),
+        302 | 303 => file_action::parse(view, listener).map(Inbound::File),
+        400 | 401 | 420 | 421 => {
+            card(view, mti, listener, |read| Ok(Ask::Reversal(reversal_ask(read)?)))
+        }
+        500 | 501 | 520 | 521 => reconciliation::parse(view, listener).map(Inbound::Reconciliation),
+        800 | 801 => network::parse(view, listener).map(Inbound::Network),
+        _ => Err(NOT_SUPPORTED),
+    }
+}
+
+/// The elements that every request about a card must have, and the view for the rest.
+struct Read<'v, 'a> {
+    view: &'v View<'a>,
+    mti: Mti,
+    key: RequestKey,
+    code: ProcessingCode,
+    mcc: Mcc,
+    condition: u8,
+}
+
+pub(crate) const FORMAT_ERROR: Reject = Reject::Answer(Reason::FormatError);
+pub(crate) const NOT_SUPPORTED: Reject = Reject::Answer(Reason::NotSupported);
+
+fn card<'v, 'a>(
+    view: &'v View<'a>,
+    mti: Mti,
+    listener: u32,
+    ask: impl FnOnce(&Read<'v, 'a>) -> Result<Ask, Reject>,
+) -> Result<Inbound, Reject> {
+    let (Some(code), Some(transmitted), Some(stan), Some(terminal), Some(currency)) = (
+        view.processing_code(),
+        view.transmission_time(),
+        view.stan(),
+        view.terminal(),
+        view.currency(49),
+    ) else {
+        return Err(FORMAT_ERROR);
+    };
+    let key = RequestKey {
+        acquirer: acquirer(view, listener),
+        terminal,
+        when: transmitted.number(),
+        stan: stan.number(),
+        class: mti.class_pair(),
+    };
+    if is_private_cut(view) {
+        return Err(FORMAT_ERROR);
+    }
+    let condition = view.pos_condition().unwrap_or_default();
+    let mcc = view.mcc().unwrap_or_default();
+    let read = Read { view, mti, key, code, mcc, condition };
+    let (pan, expiry) = card_data(view)?;
+    let ask = ask(&read)?;
+    let new_pin_block = new_pin_block(view, ask)?;
+    let transaction_amount = transaction_amount(view, ask)?;
+    let amount = billing_amount(view, currency, transaction_amount)?;
+    let cash = cash_part(&read, ask, currency, transaction_amount, amount)?;
+    let country = country(view);
+    let entry_mode = view.pos_entry_mode().unwrap_or_default();
+    let is_online = is_not_present(&read, entry_mode);
+    Ok(Inbound::Card(Request {
+        mti,
+        key,
+        ask,
+        pan,
+        expiry,
+        processing_code: code,
+        transaction_amount,
+        currency,
+        amount,
+        cash,
+        place: place(ask, is_online, mcc),
+        needs: needs(&read, ask, is_online, cash, country),
+        entry_mode,
+        condition,
+        mcc,
+        country,
+        rrn: view.rrn(),
+        merchant: view.merchant(),
+        pin_block: view.pin_block(),
+        new_pin_block,
+        has_chip_data: view.has(55),
+        partial_allowed: private_is(view, b"61", b"1"),
+    }))
+}
+
+pub(crate) fn acquirer(view: &View<'_>, listener: u32) -> u64 {
+    view.acquirer().map_or(RequestKey::listener(listener), |institution| institution.number())
+}
+
+/// The number and the expiry, from DE 2 and 14, from track 2, or from both when they agree.
+fn card_data(view: &View<'_>) -> Result<(Result<Pan, PanError>, ExpiryRead), Reject> {
+    let track = match view.track2() {
+        None => None,
+        Some(Ok(track)) => Some(track),
+        Some(Err(_)) => return Err(FORMAT_ERROR),
+    };
+    let pan = match (view.pan(), track) {
+        (None, None) => return Err(FORMAT_ERROR),
+        (Some(pan), None) => pan,
+        (None, Some(track)) => track.pan,
+        (Some(pan), Some(track)) if pan == track.pan && (pan.is_ok() || is_one_number(view)) => pan,
+        (Some(_), Some(_)) => return Err(FORMAT_ERROR),
+    };
+    let told = view.expiry();
+    if view.has(14) && told.is_none() {
+        return Err(FORMAT_ERROR);
+    }
+    let expiry = match (told, track.and_then(|track| track.expiry)) {
+        (None, None) => ExpiryRead::Absent,
+        (Some(expiry), None) | (None, Some(expiry)) => ExpiryRead::Told(expiry),
+        (Some(one), Some(other)) if one == other => ExpiryRead::Told(one),
+        (Some(_), Some(_)) => ExpiryRead::Contradictory,
+    };
+    Ok((pan, expiry))
+}
+
+/// Whether DE 2 and track 2 write the same digits: two numbers with one fault can differ.
+fn is_one_number(view: &View<'_>) -> bool {
+    let (Some(number), Some(track)) = (view.field(2), view.field(35)) else {
+        return false;
+    };
+    number.characters().eq(track.characters().take_while(u8::is_ascii_digit))
+}
+
+/// The kind of a 01xx or 02xx by the first two digits of DE 3.
+fn card_ask(read: &Read<'_, '_>) -> Result<Ask, Reject> {
+    if read.condition == 51 && read.code.transaction() == 0 && is_zero(read.view) {
+        return Ok(Ask::AccountCheck);
+    }
+    match (read.code.transaction(), spend(read)) {
+        (_, Some(Spend::Withdrawal)) => Ok(Ask::Withdrawal),
+        (_, Some(Spend::Purchase)) => Ok(match increment(read) {
+            Some(named) => Ask::Increment(named),
+            None => Ask::Purchase,
+        }),
+        (20, None) => Ok(Ask::Refund { original: original_data(read) }),
+        (30 | 31, None) => Ok(Ask::BalanceInquiry),
+        (32, None) => Ok(Ask::FeeEnquiry),
+        (92, None) => Ok(Ask::PinChange),
+        (_, None) => Err(NOT_SUPPORTED),
+    }
+}
+
+/// What is bought, by the first two digits of DE 3 and the merchant's business; none of it when
+/// nothing is.
+fn spend(read: &Read<'_, '_>) -> Option<Spend> {
+    match read.code.transaction() {
+        0 | 9 | 11 if is_bank(read.mcc) => Some(Spend::Withdrawal),
+        0 | 9 | 11 => Some(Spend::Purchase),
+        1 | 17 => Some(Spend::Withdrawal),
+        _ => None,
+    }
+}
+
+/// A cashpoint (6011) or a bank's counter (6010).
+fn is_bank(mcc: Mcc) -> bool {
+    matches!(mcc.number(), 6010 | 6011)
+}
+
+/// A message with an estimated amount that names another one adds to its hold.
+fn increment(read: &Read<'_, '_>) -> Option<Named> {
+    if read.condition != 6 || read.key.class != 1 {
+        return None;
+    }
+    let named = named(read);
+    (named != Named::default()).then_some(named)
+}
+
+fn named(read: &Read<'_, '_>) -> Named {
+    Named { original: original_data(read), auth_code: read.view.auth_code() }
+}
+
+/// What a 012x or 022x tells.
+fn advice_ask(read: &Read<'_, '_>) -> Result<Ask, Reject> {
+    let is_refund = read.key.class == 2 && read.code.transaction() == 20;
+    match spend(read) {
+        Some(spend) => {
+            Ok(Ask::Advice(AdviceAsk { spend, named: named(read), outcome: outcome(read.view) }))
+        }
+        None if is_refund => Ok(Ask::Refund { original: original_data(read) }),
+        None => Err(NOT_SUPPORTED),
+    }
+}
+
+fn outcome(view: &View<'_>) -> Outcome {
+    match view.response_code() {
+        None => Outcome::Approved,
+        Some(code) if APPROVALS.contains(code.octets()) => Outcome::Approved,
+        Some(_) => Outcome::Declined,
+    }
+}
+
+/// Codes with which a terminal may go ahead (ISO 8583:1987, DE 39): approved, with identification,
+/// in part, for a very important person, no reason to decline.
+const APPROVALS: [[u8; 2]; 5] = [*b"00", *b"08", *b"10", *b"11", *b"85"];
+
+/// The block of a PIN change, which must be there.
+fn new_pin_block(view: &View<'_>, ask: Ask) -> Result<Option<PinBlock>, Reject> {
+    if ask != Ask::PinChange {
+        return Ok(None);
+    }
+    let digits = view.private().and_then(|parts| parts.value(subfield::NEW_PIN_BLOCK));
+    digits.and_then(octets_of_hex).map(|octets| Some(PinBlock::new(octets))).ok_or(FORMAT_ERROR)
+}
+
+fn octets_of_hex(digits: &[u8]) -> Option<[u8; 8]> {
+    let digits: &[u8; 16] = digits.try_into().ok()?;
+    let mut octets = [0; 8];
+    for (octet, pair) in octets.iter_mut().zip(digits.as_chunks::<2>().0) {
+        let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+        *octet = u8::try_from(high? << 4 | low?).ok()?;
+    }
+    Some(octets)
+}
+
+fn is_zero(view: &View<'_>) -> bool {
+    view.amount(4).unwrap_or_default().minor() == 0
+}
+
+/// The request that DE 90 names, at this message's own terminal.
+fn original_data(read: &Read<'_, '_>) -> Option<RequestKey> {
+    let OriginalData { mti, stan, transmitted, .. } = read.view.original_data()?;
+    Some(RequestKey {
+        acquirer: read.key.acquirer,
+        terminal: read.key.terminal,
+        when: transmitted.number(),
+        stan: stan.number(),
+        // A terminal that does not know the type it sent fills in zeros.
+        class: mti.class_pair(),
+    })
+}
+
+fn reversal_ask(read: &Read<'_, '_>) -> Result<ReversalAsk, Reject> {
+    let view = read.view;
+    let itself = RequestKey { class: 0, ..read.key };
+    let actual = match view.replacement_amounts() {
+        None => Amount::default(),
+        Some(Ok(amounts)) => amounts.transaction,
+        Some(Err(_)) => return Err(FORMAT_ERROR),
+    };
+    Ok(ReversalAsk {
+        original: original_data(read).unwrap_or(itself),
+        auth_code: view.auth_code(),
+        is_advice: matches!(read.mti.number(), 420 | 421),
+        cause: view.response_code(),
+        actual,
+    })
+}
+
+/// DE 4, which must be there where money moves.
+fn transaction_amount(view: &View<'_>, ask: Ask) -> Result<Amount, Reject> {
+    let amount = view.amount(4);
+    match ask {
+        Ask::AccountCheck | Ask::BalanceInquiry | Ask::PinChange => Ok(amount.unwrap_or_default()),
+        Ask::Advice(_)
+        | Ask::FeeEnquiry
+        | Ask::Increment(_)
+        | Ask::Purchase
+        | Ask::Refund { .. }
+        | Ask::Reversal(_)
+        | Ask::Withdrawal => amount.ok_or(FORMAT_ERROR),
+    }
+}
+
+/// What the transaction is in cents of the account: the network converts, the issuer does not.
+fn billing_amount(
+    view: &View<'_>,
+    currency: CurrencyCode,
+    transaction_amount: Amount,
+) -> Result<Amount, Reject> {
+    if currency == CurrencyCode::EUR || transaction_amount.minor() == 0 {
+        return Ok(transaction_amount);
+    }
+    match (view.amount(6), view.currency(51)) {
+        (Some(amount), Some(CurrencyCode::EUR)) => Ok(amount),
+        _ => Err(NOT_SUPPORTED),
+    }
+}
+
+/// The cash in `amount`, in cents: a withdrawal less the machine owner's surcharge (DE 28), or
+/// the cash part of a purchase (DE 54, amount type 40).
+fn cash_part(
+    read: &Read<'_, '_>,
+    ask: Ask,
+    currency: CurrencyCode,
+    transaction_amount: Amount,
+    amount: Amount,
+) -> Result<Amount, Reject> {
+    let in_transaction_currency = match ask {
+        Ask::Advice(AdviceAsk { spend: Spend::Withdrawal, .. })
+        | Ask::FeeEnquiry
+        | Ask::Withdrawal => {
+            let surcharge = surcharge(read.view);
+            transaction_amount.checked_sub(surcharge).ok_or(FORMAT_ERROR)?
+        }
+        Ask::Advice(AdviceAsk { spend: Spend::Purchase, .. }) | Ask::Purchase => {
+            let cash = cashback(read.view)?;
+            transaction_amount.checked_sub(cash).ok_or(FORMAT_ERROR)?;
+            cash
+        }
+        Ask::AccountCheck
+        | Ask::BalanceInquiry
+        | Ask::Increment(_)
+        | Ask::PinChange
+        | Ask::Refund { .. }
+        | Ask::Reversal(_) => Amount::default(),
+    };
+    if currency == CurrencyCode::EUR {
+        return Ok(in_transaction_currency);
+    }
+    Ok(amount.share(in_transaction_currency, transaction_amount))
+}
+
+/// What the machine's owner adds to the cash (DE 28 with a debit sign).
+fn surcharge(view: &View<'_>) -> Amount {
+    match view.fee_amount(28) {
+        Some(SignedAmount { sign: Sign::Debit, amount }) => amount,
+        Some(SignedAmount { sign: Sign::Credit, .. }) | None => Amount::default(),
+    }
+}
+
+/// The merchant's country, where positions 39 and 40 of DE 43 are letters.
+fn country(view: &View<'_>) -> Option<[u8; 2]> {
+    let letters = view.location()?.octets().last_chunk::<2>().copied()?;
+    letters.iter().all(u8::is_ascii_alphabetic).then_some(letters)
+}
+
+/// The cash of a purchase; what cannot be read may not pass for none.
+fn cashback(view: &View<'_>) -> Result<Amount, Reject> {
+    let Some(mut amounts) = view.additional_amounts() else {
+        return Ok(Amount::default());
+    };
+    amounts.try_fold(Amount::default(), |sum, part| match part {
+        Ok(part) if part.kind == 40 => Ok(sum.saturating_add(part.amount)),
+        Ok(_) => Ok(sum),
+        Err(_) => Err(FORMAT_ERROR),
+    })
+}
+
+fn place(ask: Ask, is_online: bool, mcc: Mcc) -> Place {
+    let elsewhere = if is_online { Place::Online } else { Place::Shop };
+    match ask {
+        Ask::Advice(AdviceAsk { spend: Spend::Withdrawal, .. })
+        | Ask::FeeEnquiry
+        | Ask::Withdrawal => Place::Cashpoint,
+        Ask::AccountCheck | Ask::BalanceInquiry | Ask::PinChange if is_bank(mcc) => {
+            Place::Cashpoint
+        }
+        Ask::AccountCheck
+        | Ask::Advice(_)
+        | Ask::BalanceInquiry
+        | Ask::Increment(_)
+        | Ask::PinChange
+        | Ask::Purchase
+        | Ask::Refund { .. }
+        | Ask::Reversal(_) => elsewhere,
+    }
+}
+
+/// Whether the card is not at hand: e-commerce and stored credentials by DE 22 or an ECI, always;
+/// mail, phone and the like by DE 25 only where nothing was read off a card.
+fn is_not_present(read: &Read<'_, '_>, entry_mode: PosEntryMode) -> bool {
+    let view = read.view;
+    if matches!(entry_mode.entry, 9 | 10 | 81 | 82) || has_private(view, b"42") {
+        return true;
+    }
+    let is_read_off_a_card = view.has(35) || view.has(45) || view.has(52) || view.has(55);
+    matches!(read.condition, 1 | 5 | 8 | 59) && !is_read_off_a_card
+}
+
+/// The channels that a request falls under; a signal that contradicts another adds its channel.
+fn needs(
+    read: &Read<'_, '_>,
+    ask: Ask,
+    is_online: bool,
+    cash: Amount,
+    country: Option<[u8; 2]>,
+) -> Channels {
+    let is_cash = match ask {
+        Ask::Withdrawal => true,
+        // Type 09 says that there is cash in it even where DE 54 does not say how much.
+        Ask::Increment(_) | Ask::Purchase => cash.minor() > 0 || read.code.transaction() == 9,
+        Ask::AccountCheck
+        | Ask::Advice(_)
+        | Ask::BalanceInquiry
+        | Ask::FeeEnquiry
+        | Ask::PinChange
+        | Ask::Refund { .. }
+        | Ask::Reversal(_) => false,
+    };
+    Channels::NONE
+        .with(Channels::CASHPOINT, is_cash)
+        .with(Channels::ONLINE, is_online)
+        .with(Channels::ABROAD, is_abroad(read.view, country))
+}
+
+/// Whether the merchant is outside Slovenia: DE 43, else DE 19, else the terminal's own country
+/// (tag 9F1A); a merchant who tells none of them counts as abroad.
+fn is_abroad(view: &View<'_>, country: Option<[u8; 2]>) -> bool {
+    if let Some(letters) = country {
+        return !letters.eq_ignore_ascii_case(b"SI");
+    }
+    if let Some(country) = view.acquirer_country() {
+        return country != CountryCode::SLOVENIA;
+    }
+    let mut scratch = [0; CHIP_DATA_MAX];
+    let terminal_country = view
+        .chip_data(&mut scratch)
+        .and_then(|chip_data| cekr_emv::tlv::value_of(chip_data, TERMINAL_COUNTRY_CODE));
+    terminal_country != Some(&[0x07, 0x05])
+}
+
+/// Tag of the terminal's country in the chip's data (EMV Book 3, Annex A): ISO 3166-1 numeric.
+const TERMINAL_COUNTRY_CODE: u32 = 0x9F1A;
+
+/// What an authorization carries of the chip's data; more than this is no request of a terminal.
+const CHIP_DATA_MAX: usize = 256;
+
+/// Whether DE 48 cannot be read to its end: an ECI that was cut off may not pass for none. Only
+/// `cekr87` says what stands in it.
+fn is_private_cut(view: &View<'_>) -> bool {
+    view.has(48)
+        && view.spec().name() == CEKR87.name()
+        && view.private().is_some_and(|parts| !parts.is_well_formed())
+}
+
+fn has_private(view: &View<'_>, id: &[u8; 2]) -> bool {
+    view.private().is_some_and(|parts| parts.value(*id).is_some())
+}
+
+fn private_is(view: &View<'_>, id: &[u8; 2], value: &[u8]) -> bool {
+    view.private().is_some_and(|parts| parts.value(*id) == Some(value))
+}

@@ -1,0 +1,97 @@
+//! Messages that are about no money: links, acquirers' totals, the file of hot cards.
+
+use cekr_issuer::{
+    About, Desk, Entry, Fact, FileAction, Network, NetworkAsk, Now, Reason, Reconciliation,
+    RequestKey, Seq,
+};
+
+use super::{Engine, Found, Given, Tally, Ticket, Told};
+
+impl Engine {
+    /// 08xx: nothing but a cutover leaves a trace.
+    pub(super) fn manage_link(&self, network: &Network, now: Now, tally: &mut Tally) -> Given {
+        match network.ask {
+            NetworkAsk::Cutover => self.at_links(&network.key, now, tally, || network.cut_over()),
+            NetworkAsk::Echo | NetworkAsk::SignOff | NetworkAsk::SignOn => {
+                Given::now(Reason::Approved.into())
+            }
+        }
+    }
+
+    /// 05xx: the acquirer's totals against ours, over all entries up to now.
+    pub(super) fn reconcile(&self, ask: &Reconciliation, now: Now, tally: &mut Tally) -> Given {
+        self.at_links(&ask.key, now, tally, || ask.fact(self.shard.totals(ask.key.acquirer)))
+    }
+
+    /// Answers a message about a link, once: with what is known of its key, or with a new entry.
+    fn at_links(
+        &self,
+        key: &RequestKey,
+        now: Now,
+        tally: &mut Tally,
+        fact: impl FnOnce() -> Fact,
+    ) -> Given {
+        let shard = &*self.shard;
+        let mut desk = shard.desks().lock(Desk::Links);
+        let Some(mut held) = shard.answers().hold(shard.answers().mark(key)) else {
+            return Given::now(Reason::Internal.into());
+        };
+        match self.entry_of(key, &held) {
+            Found::Entry(seq, entry) if entry.about == About::Desk(Desk::Links) => {
+                tally.repeats += 1;
+                return given(seq, &entry);
+            }
+            Found::Entry(..) => return Given::now(Reason::KeyReused.into()),
+            Found::Forgotten => return Given::now(Reason::TryLater.into()),
+            Found::Nothing => {}
+        }
+        if !held.has_room(now.unix_ms) {
+            return Given::now(Reason::TryLater.into());
+        }
+        let Ok((seq, entry)) = shard.commit_desk(Desk::Links, &mut desk, now, fact()) else {
+            return Given::now(Reason::TryLater.into());
+        };
+        held.remember(seq, now.unix_ms);
+        given(seq, &entry)
+    }
+
+    /// 0302: a card is reported, or asked for.
+    pub(super) fn act_on_file(&self, action: &FileAction, now: Now, tally: &mut Tally) -> Given {
+        let shard = &*self.shard;
+        let Some(cell) = action.pan.ok().and_then(|pan| shard.cards().find(pan)) else {
+            return Given::now(Reason::NoRecord.into());
+        };
+        let mut card = cell.lock();
+        let Some(mut held) = shard.answers().hold(shard.answers().mark(&action.key)) else {
+            return Given::now(Reason::Internal.into());
+        };
+        match self.entry_of(&action.key, &held) {
+            Found::Entry(seq, entry) if entry.about == About::Card(card.id()) => {
+                tally.repeats += 1;
+                return given(seq, &entry);
+            }
+            Found::Entry(..) => return Given::now(Reason::KeyReused.into()),
+            Found::Forgotten => return Given::now(Reason::TryLater.into()),
+            Found::Nothing => {}
+        }
+        if !held.has_room(now.unix_ms) {
+            return Given::now(Reason::TryLater.into());
+        }
+        let entry = super::entry_of(&card, now, action.fact(&card));
+        let Ok(seq) = shard.commit(cell, &mut card, &entry) else {
+            return Given::now(Reason::TryLater.into());
+        };
+        held.remember(seq, now.unix_ms);
+        given(seq, &entry)
+    }
+}
+
+/// The answer that stands in an entry about no money.
+fn given(seq: Seq, entry: &Entry) -> Given {
+    let told = match (&entry.fact, entry.answered()) {
+        (Fact::Reconciled(reconciled), _) => Told::Totals(Box::new(*reconciled)),
+        (_, Some(answered)) => Told::Answer(answered.reason.into()),
+        (_, None) => Told::Answer(Reason::Internal.into()),
+    };
+    Given { told, ticket: Ticket::After(seq), place: None }
+}
