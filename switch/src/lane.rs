@@ -258,11 +258,14 @@ impl Lane {
         loop {
             let now = self.clock.ticks();
             let elapsed_ms = now.ms_since(begun);
+            let is_lost = self.journal.failure().is_some();
             for connection in self.connections.borrow().iter() {
                 // Requests that the kernel holds count as received: a moment of silence shows
                 // that none is left.
                 let silent_ms = elapsed_ms.min(now.ms_since(connection.times().read));
-                if elapsed_ms >= self.limits.drain_ms + DRAIN_GRACE_MS {
+                if is_lost && connection.is_busy() && elapsed_ms >= QUIET_MS {
+                    connection.end(CloseReason::JournalFailed);
+                } else if elapsed_ms >= self.limits.drain_ms + DRAIN_GRACE_MS {
                     connection.end(CloseReason::SlowReader);
                 } else if silent_ms >= QUIET_MS || elapsed_ms >= self.limits.drain_ms {
                     connection.end(CloseReason::Drained);

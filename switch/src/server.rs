@@ -30,7 +30,7 @@ use crate::listener::{self, Acceptor, Door, Seats};
 use crate::metrics::Metrics;
 use crate::session::Bounds;
 use crate::shard::{ReplayError, Shard};
-use crate::shutdown::{self, Stop, StopCause};
+use crate::shutdown::{Stop, StopCause, Wish};
 use crate::sync::{Arc, JoinHandle, ThreadBuilder, park};
 
 /// What a start needs besides the settings.
@@ -322,7 +322,14 @@ impl Server {
             settings: config.http.clone(),
             stop: stopped.clone(),
         });
-        let watcher = (self.signals == Signals::Watch).then_some(tell);
+        // Before anybody can know that the switch is ready: a wish to stop is never missed.
+        let watcher = match self.signals {
+            Signals::Leave => None,
+            Signals::Watch => {
+                let _entered = edge.enter();
+                Some((Wish::watch().map_err(StartError::Thread)?, tell))
+            }
+        };
         let serving = Edge { acceptors, http: self.http, api, control: control.clone() };
         let edge = spawn("cekr-edge".to_owned(), move || {
             edge.block_on(serving.run(stopped, watcher));
@@ -449,16 +456,11 @@ impl Edge {
     async fn run(
         self,
         stopped: watch::Receiver<Stop>,
-        watcher: Option<mpsc::UnboundedSender<StopCause>>,
+        watcher: Option<(Wish, mpsc::UnboundedSender<StopCause>)>,
     ) {
-        if let Some(tell) = watcher {
+        if let Some((wish, tell)) = watcher {
             tokio::spawn(async move {
-                match shutdown::requested().await {
-                    Ok(signal) => {
-                        let _ = tell.send(StopCause::Signal(signal));
-                    }
-                    Err(error) => tracing::warn!(%error, "signals cannot be watched"),
-                }
+                let _ = tell.send(StopCause::Signal(wish.made().await));
             });
         }
         for acceptor in self.acceptors {

@@ -39,6 +39,8 @@ pub enum CloseReason {
     FrameTimeout,
     /// Silence for longer than the listener allows.
     Idle,
+    /// The journal has failed: what waits for it is never answered.
+    JournalFailed,
     /// A frame longer than `frame_octets_max`.
     Oversize,
     /// The terminal closed.
@@ -51,11 +53,12 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason, in the order of its number.
-    pub const ALL: [CloseReason; 8] = [
+    pub const ALL: [CloseReason; 9] = [
         CloseReason::BadFrame,
         CloseReason::Drained,
         CloseReason::FrameTimeout,
         CloseReason::Idle,
+        CloseReason::JournalFailed,
         CloseReason::Oversize,
         CloseReason::PeerClosed,
         CloseReason::PeerReset,
@@ -70,6 +73,7 @@ impl CloseReason {
             CloseReason::Drained => "drained",
             CloseReason::FrameTimeout => "frame_timeout",
             CloseReason::Idle => "idle",
+            CloseReason::JournalFailed => "journal_failed",
             CloseReason::Oversize => "oversize",
             CloseReason::PeerClosed => "peer_closed",
             CloseReason::PeerReset => "peer_reset",
@@ -86,14 +90,17 @@ impl CloseReason {
             | CloseReason::Idle
             | CloseReason::Oversize
             | CloseReason::PeerClosed => true,
-            CloseReason::PeerReset | CloseReason::SlowReader => false,
+            CloseReason::JournalFailed | CloseReason::PeerReset | CloseReason::SlowReader => false,
         }
     }
 
-    /// Whether the end is of the peer's own doing and no fault of it.
+    /// Whether the end is of the peer's own doing and no fault of it, or was told for all at once.
     const fn is_ordinary(self) -> bool {
         match self {
-            CloseReason::Drained | CloseReason::PeerClosed | CloseReason::PeerReset => true,
+            CloseReason::Drained
+            | CloseReason::JournalFailed
+            | CloseReason::PeerClosed
+            | CloseReason::PeerReset => true,
             CloseReason::BadFrame
             | CloseReason::FrameTimeout
             | CloseReason::Idle

@@ -3,7 +3,7 @@
 //! A stop goes in one direction. Acceptors and the control API close first, lanes answer what they
 //! have received, the journal is sealed last; [`crate::server::Running::shutdown`] holds the order.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::journal::JournalFailure;
 
@@ -25,16 +25,28 @@ pub enum StopCause {
     Signal(&'static str),
 }
 
-/// Waits for the system's wish to stop: SIGTERM, or Ctrl-C on a terminal.
-///
-/// # Errors
-/// If the signals cannot be watched.
-pub async fn requested() -> std::io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let name = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    };
-    Ok(name)
+/// The system's wish to stop: SIGTERM, or Ctrl-C on a terminal. From when this value is made, a
+/// signal no longer ends the process by itself.
+pub struct Wish {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Wish {
+    /// Watches the signals. Called within a runtime.
+    ///
+    /// # Errors
+    /// If they cannot be watched.
+    pub fn watch() -> std::io::Result<Wish> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Wish { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one and gives its name.
+    pub async fn made(mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
 }
