@@ -8,6 +8,7 @@
 pub mod book;
 pub mod load;
 pub mod message;
+pub mod tracer;
 
 use std::collections::hash_map::RandomState;
 use std::fs;
