@@ -248,7 +248,7 @@ impl Audit {
 /// The card that `entry` is about.
 #[must_use]
 pub fn card_of(entry: &Entry) -> Option<CardId> {
-    Some(entry.card)
+    entry.card()
 }
 
 /// Balance and available money after `entry`, where it tells them.

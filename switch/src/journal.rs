@@ -38,32 +38,36 @@
 
 mod batch;
 mod cut;
+mod error;
 mod queue;
 mod read;
 mod recent;
 mod recover;
 mod segment;
+mod shelf;
 mod simulated;
 mod thread;
 mod walk;
 mod writer;
 
-use std::fmt;
-use std::io;
-
 pub use cekr_issuer::{EntryBytes, Seq};
 pub use cut::{Behind, CutAway, CutError, CutMay, Place, behind, cut, segment_of};
+pub use error::{Cut, Damage, FailedAction, JournalFailure, OpenError, Recovered};
+pub use queue::{Appended, Urgency};
 pub use read::{ReadEnd, read};
 pub(crate) use recover::{KEYS_NAME, UNBORN_FOLDER};
 pub(crate) use segment::FOLDER as JOURNAL_FOLDER;
 pub use simulated::{Faults, SimDisk};
 
 use crate::disk::Disk;
-use crate::sync::{Arc, JoinHandle, Mutex, OnceLock, ThreadBuilder, current_thread};
+use crate::sync::{
+    Arc, AtomicU32, JoinHandle, Mutex, OnceLock, Ordering, ThreadBuilder, current_thread,
+};
 use queue::{Pending, Queue};
 use recent::Recent;
 use segment::Pool;
-use writer::{Turn, Writer};
+use shelf::Shelf;
+use writer::{Turn, Writer, WriterParts};
 
 /// Octets of an entry.
 pub const ENTRY_OCTETS: usize = cekr_issuer::entry::ENTRY_OCTETS;
@@ -88,6 +92,9 @@ pub struct JournalConfig {
     pub recent_max: usize,
     /// Entries in one batch, at most 65,535.
     pub batch_max: usize,
+    /// Room kept for what cannot wait, in octets: when the next segment cannot be prepared and
+    /// no more than this is left, entries that can wait are refused.
+    pub reserve_octets: u64,
     /// How long the writer looks for work before it sleeps, in microseconds.
     ///
     /// 0 by default: where the writer shares two cores with the runtimes, 50 µs of looking take
@@ -104,6 +111,7 @@ impl Default for JournalConfig {
             queue_max: 65_536,
             recent_max: 5_242_880,
             batch_max: 4_096,
+            reserve_octets: 256 << 10,
             spin_us: 0,
         }
     }
@@ -122,267 +130,123 @@ pub struct Journal {
 #[error("the journal takes no more entries for now")]
 pub struct Full;
 
-/// What opening found.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Recovered {
-    /// The journal was made now.
-    pub created: bool,
-    /// Entries replayed.
-    pub entries: u64,
-    /// The newest of them.
-    pub last: Seq,
-    /// The epoch that new entries get.
-    pub epoch: u32,
-    /// Segments read.
-    pub segments: u32,
-    /// What was cut off the end.
-    pub cut: Option<Cut>,
-    /// A seal was lost in a power cut, and the batch behind it was not.
-    pub seal_rebuilt: bool,
-}
-
-/// A torn end that was cut off: a batch that no answer had waited for to the end.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Cut {
-    /// The segment's file.
-    pub file: String,
-    /// Where the cut begins, in octets.
-    pub offset: u64,
-    /// Octets cut, up to the last that was not zero.
-    pub octets: u64,
-    /// Octets by which the file was shorter than it had been made. No crash does that: a copy
-    /// was cut short.
-    pub missing_octets: u64,
-    /// Entries that the torn batch says it held; 0 when its header cannot be read.
-    pub entries: u32,
-}
-
-/// Why a journal cannot be opened. Nothing was changed, except after [`OpenError::Io`].
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// A setting is out of its range.
-    #[error("{setting}: {reason}")]
-    Config {
-        /// The setting's name.
-        setting: &'static str,
-        /// Its range, in words.
-        reason: &'static str,
-    },
-    /// What was durable once cannot be read, and it is not the torn end of a crash.
-    #[error("{file} is damaged at offset {offset}: {cause}; nothing was changed")]
-    Damaged {
-        /// The segment's file.
-        file: String,
-        /// Where, in octets.
-        offset: u64,
-        /// What is wrong.
-        cause: Damage,
-    },
-    /// A batch of another journal.
-    #[error(
-        "{file} belongs to another journal (offset {offset}); put back this directory's own \
-         file, or give the other journal its own --data"
-    )]
-    Foreign {
-        /// The segment's file.
-        file: String,
-        /// Where, in octets.
-        offset: u64,
-    },
-    /// The disk refused.
-    #[error("{file}: {source}")]
-    Io {
-        /// The file or folder.
-        file: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The directory has keys and no journal.
-    #[error(
-        "the directory has been in use, but its folder `journal` is gone; put it back, or start \
-         in an empty directory"
-    )]
-    Missing,
-    /// Written by a newer program.
-    #[error("{file} has journal format {version}; this program reads up to format 1")]
-    Newer {
-        /// The segment's file.
-        file: String,
-        /// Its version.
-        version: u8,
-    },
-    /// No journal has begun in the directory.
-    #[error("there is no journal here")]
-    NotBegun,
-    /// The journal's folder holds something else.
-    #[error("{file} is no journal segment; move it away")]
-    NotASegment {
-        /// The file.
-        file: String,
-    },
-    /// An entry was read whole and refused by what it was replayed into.
-    #[error("entry {seq} cannot be replayed: {reason}")]
-    Replay {
-        /// The entry.
-        seq: Seq,
-        /// What the replay said.
-        reason: String,
-    },
-    /// The system gave no thread.
-    #[error("the journal's thread cannot be started: {0}")]
-    Thread(io::Error),
-}
-
-impl OpenError {
-    /// The segment's file and the octet in it, where the error has a place.
-    #[must_use]
-    pub fn place(&self) -> Option<(&str, u64)> {
-        match self {
-            OpenError::Damaged { file, offset, .. } | OpenError::Foreign { file, offset } => {
-                Some((file, *offset))
-            }
-            OpenError::Newer { file, .. } => Some((file, 0)),
-            OpenError::Config { .. }
-            | OpenError::Io { .. }
-            | OpenError::Missing
-            | OpenError::NotASegment { .. }
-            | OpenError::NotBegun
-            | OpenError::Replay { .. }
-            | OpenError::Thread(_) => None,
-        }
-    }
-}
-
-/// What is wrong with a damaged journal.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Damage {
-    /// The chain stops, but not at the end.
-    #[error(
-        "what stands here is no whole batch, but one follows at offset {whole_offset} of \
-         {whole_file}"
-    )]
-    Broken {
-        /// Where a whole batch was found.
-        whole_file: String,
-        /// Where in it, in octets.
-        whole_offset: u64,
-    },
-    /// A seal is missing between batches that were both durable.
-    #[error("a seal is missing here, and batches that were written later follow")]
-    LostSeal,
-    /// A whole batch that does not follow on the one before it.
-    #[error("a whole batch that does not belong here: repeated, moved, or from an older copy")]
-    Misplaced,
-    /// A segment that must be there is not.
-    #[error("this segment is missing")]
-    MissingSegment,
-    /// The first batch of all is not there.
-    #[error("the journal's first batch is not there")]
-    NoFirstBatch,
-}
-
-/// A write or sync that failed. The journal takes and acknowledges nothing more.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error(
-    "the journal has failed: {action} {file}: {message}; nothing later is acknowledged, and \
-     nothing is tried again"
-)]
-pub struct JournalFailure {
-    /// What was tried.
-    pub action: FailedAction,
-    /// On which file or folder.
-    pub file: String,
-    /// The kind of error.
-    pub kind: io::ErrorKind,
-    /// What the system said.
-    pub message: String,
-}
-
-/// What was tried when a journal failed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum FailedAction {
-    /// Finding room for what still waited at a clean stop.
-    MakeRoom,
-    /// Making written octets durable.
-    Sync,
-    /// Making durable which files a folder holds.
-    SyncFolder,
-    /// Writing a batch.
-    Write,
-}
-
-impl fmt::Display for FailedAction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            FailedAction::MakeRoom => "making room behind",
-            FailedAction::Sync => "sync of",
-            FailedAction::SyncFolder => "sync of folder",
-            FailedAction::Write => "write to",
-        })
-    }
-}
-
 impl Journal {
     /// A journal that keeps recent entries in memory and nothing on disk: an entry counts as
     /// durable when it is appended.
     pub fn memory(config: &JournalConfig) -> Journal {
-        let queue = Arc::new(Queue::new(Recent::new(config.recent_max), Pending::None));
-        let listeners = Arc::new(Listeners::default());
-        Journal { inner: Arc::new(Inner { queue, listeners, epoch: 1, drive: Drive::Memory }) }
+        let queue = Queue::new(Recent::new(config.recent_max), Pending::None, config);
+        queue.open();
+        let inner = Inner::new(queue, None);
+        // Nothing was set before.
+        let _ = inner.drive.set(Drive::Memory);
+        Journal { inner: Arc::new(inner) }
     }
 
-    /// Opens the journal of a disk, making it where there is none, and starts its writer.
+    /// The journal of a disk before it is read: it takes nothing until [`Journal::recover`], so
+    /// that what it is replayed into can hold it already.
+    ///
+    /// # Errors
+    /// [`OpenError::Config`].
+    pub fn unread(disk: Arc<dyn Disk>, config: &JournalConfig) -> Result<Journal, OpenError> {
+        config.check()?;
+        // Two entries may be appended at once even where fewer may wait.
+        let recent = Recent::new(config.recent_max.max(config.queue_max).max(2));
+        let pending = Pending::UpTo(config.queue_max as u64);
+        let queue = Queue::new(recent, pending, config);
+        let shelf = Arc::new(Shelf::new(Arc::clone(&disk), config.journal_id));
+        let files = Files { disk, config: config.clone(), shelf };
+        Ok(Journal { inner: Arc::new(Inner::new(queue, Some(files))) })
+    }
+
+    /// Reads the journal, making it where there is none, and starts its writer.
     ///
     /// `replay` is told of every entry in order, before anything else happens.
     ///
     /// # Errors
     /// [`OpenError`], with the file and the place; nothing was changed, except when the disk
     /// itself refused.
+    pub fn recover(&self, replay: &mut Replay<'_>) -> Result<Recovered, OpenError> {
+        let (writer, pool, recovered) = self.inner.recover(replay, true)?;
+        let Inner { queue, listeners, .. } = &*self.inner;
+        let spin_us = self.inner.files.as_ref().map_or(0, |files| files.config.spin_us);
+        // Before the thread looks: a closed queue with nothing in it is its end.
+        queue.open();
+        let threads = start(writer, queue, listeners, &pool, spin_us)?;
+        let drive = Drive::Thread { threads: Mutex::new(Some(threads)), pool };
+        // A journal is recovered once.
+        let _ = self.inner.drive.set(drive);
+        Ok(recovered)
+    }
+
+    /// The same without a thread: nothing is committed but by [`Journal::commit_now`]. For worlds
+    /// that decide themselves what happens when.
+    ///
+    /// # Errors
+    /// As [`Journal::recover`].
+    pub fn recover_inline(&self, replay: &mut Replay<'_>) -> Result<Recovered, OpenError> {
+        let (writer, _, recovered) = self.inner.recover(replay, false)?;
+        let _ = self.inner.drive.set(Drive::Inline(Mutex::new(writer)));
+        self.inner.queue.open();
+        Ok(recovered)
+    }
+
+    /// Opens the journal of a disk at once: [`Journal::unread`], then [`Journal::recover`].
+    ///
+    /// # Errors
+    /// As these.
     pub fn open(
         disk: Arc<dyn Disk>,
         config: &JournalConfig,
-        replay: &mut dyn FnMut(Seq, &EntryBytes) -> Result<(), String>,
+        replay: &mut Replay<'_>,
     ) -> Result<(Journal, Recovered), OpenError> {
-        let Parts { queue, writer, pool, recovered } = parts(disk, config, replay, true)?;
-        let listeners = Arc::new(Listeners::default());
-        let threads = start(writer, &queue, &listeners, &pool, config.spin_us)?;
-        let drive = Drive::Thread { threads: Mutex::new(Some(threads)), pool };
-        let inner = Inner { queue, listeners, epoch: recovered.epoch, drive };
-        Ok((Journal { inner: Arc::new(inner) }, recovered))
+        let journal = Journal::unread(disk, config)?;
+        let recovered = journal.recover(replay)?;
+        Ok((journal, recovered))
     }
 
-    /// The same journal without a thread: nothing is committed but by [`Journal::commit_now`].
-    /// For worlds that decide themselves what happens when.
+    /// The same without a thread, as [`Journal::recover_inline`].
     ///
     /// # Errors
     /// As [`Journal::open`].
     pub fn with_disk_inline(
         disk: Arc<dyn Disk>,
         config: &JournalConfig,
-        replay: &mut dyn FnMut(Seq, &EntryBytes) -> Result<(), String>,
+        replay: &mut Replay<'_>,
     ) -> Result<(Journal, Recovered), OpenError> {
-        let Parts { queue, writer, recovered, .. } = parts(disk, config, replay, false)?;
-        let listeners = Arc::new(Listeners::default());
-        let drive = Drive::Inline(Mutex::new(writer));
-        let inner = Inner { queue, listeners, epoch: recovered.epoch, drive };
-        Ok((Journal { inner: Arc::new(inner) }, recovered))
+        let journal = Journal::unread(disk, config)?;
+        let recovered = journal.recover_inline(replay)?;
+        Ok((journal, recovered))
     }
 
     /// Puts an entry behind all others. Copies it and returns; never waits for the disk.
     ///
     /// # Errors
-    /// [`Full`] when `queue_max` entries wait, and after a failure or [`Journal::close`].
+    /// [`Full`] when `queue_max` entries wait, when the reserve is reached, and after a failure or
+    /// [`Journal::close`].
     pub fn append(&self, entry: &EntryBytes) -> Result<Seq, Full> {
-        self.inner.queue.append(entry).map(Seq)
+        self.append_as(entry, Urgency::CanWait).map(|appended| appended.seq)
     }
 
-    /// Puts two entries behind all others, with nothing between them, or neither. `make` gets the
-    /// number of the first, which is returned as well.
+    /// The same for an entry that may have to go although room is scarce; tells the moment that
+    /// the entry got, which is never before that of the one in front of it.
+    ///
+    /// # Errors
+    /// [`Full`], as [`Journal::append`]; of the reserve only where it can wait.
+    pub fn append_as(&self, entry: &EntryBytes, urgency: Urgency) -> Result<Appended, Full> {
+        self.inner.queue.append(entry, urgency)
+    }
+
+    /// Puts two entries behind all others, with nothing between them, or neither. `make` gets what
+    /// the first will be, and the moment is that of both; the same is returned.
     ///
     /// # Errors
     /// [`Full`], as [`Journal::append`].
-    pub fn append_two(&self, make: impl FnOnce(Seq) -> [EntryBytes; 2]) -> Result<Seq, Full> {
-        self.inner.queue.append_two(|first| make(Seq(first))).map(Seq)
+    pub fn append_two(
+        &self,
+        at: u64,
+        make: impl FnOnce(Appended) -> [EntryBytes; 2],
+    ) -> Result<Appended, Full> {
+        self.inner.queue.append_two(at, make)
     }
 
     /// The newest entry that was appended.
@@ -398,12 +262,21 @@ impl Journal {
     /// The epoch of new entries: it rises when recovery cuts an end off, so that (epoch, seq)
     /// names an entry once and for all.
     pub fn epoch(&self) -> u32 {
-        self.inner.epoch
+        self.inner.epoch.load(Ordering::Acquire)
     }
 
-    /// An entry by its number, while it is among the recent ones; durable or not.
-    pub fn entry(&self, seq: Seq) -> Option<EntryBytes> {
+    /// An entry by its number while it is among the recent ones, durable or not; without the disk.
+    pub fn recent_entry(&self, seq: Seq) -> Option<EntryBytes> {
         self.inner.queue.entry(seq.0)
+    }
+
+    /// An entry by its number: a recent one, or one that is read from its segment. That takes as
+    /// long as the disk takes; `None` when there is none, or it cannot be read.
+    pub fn entry(&self, seq: Seq) -> Option<EntryBytes> {
+        self.recent_entry(seq).or_else(|| {
+            let files = self.inner.files.as_ref().filter(|_| seq <= self.durable())?;
+            files.shelf.entry(seq.0)
+        })
     }
 
     /// Calls `wake` once after each commit, with the newest durable entry, on the journal's
@@ -438,10 +311,12 @@ impl Journal {
     /// # Errors
     /// The failure that has ended the journal, now or before.
     pub fn commit_now(&self) -> Result<Seq, JournalFailure> {
-        match &self.inner.drive {
-            Drive::Inline(writer) => self.inner.commit_inline(&mut writer.lock())?,
-            Drive::Memory => {}
-            Drive::Thread { .. } => debug_assert!(false, "a journal with a thread commits itself"),
+        match self.inner.drive.get() {
+            Some(Drive::Inline(writer)) => self.inner.commit_inline(&mut writer.lock())?,
+            Some(Drive::Memory) | None => {}
+            Some(Drive::Thread { .. }) => {
+                debug_assert!(false, "a journal with a thread commits itself");
+            }
         }
         Ok(self.durable())
     }
@@ -458,8 +333,18 @@ impl Journal {
 struct Inner {
     queue: Arc<Queue>,
     listeners: Arc<Listeners>,
-    epoch: u32,
-    drive: Drive,
+    epoch: AtomicU32,
+    /// None until the journal was read.
+    drive: OnceLock<Drive>,
+    /// None in memory.
+    files: Option<Files>,
+}
+
+/// Where a journal lies and how it is kept.
+struct Files {
+    disk: Arc<dyn Disk>,
+    config: JournalConfig,
+    shelf: Arc<Shelf>,
 }
 
 /// Who turns the writer.
@@ -483,6 +368,44 @@ fn join(thread: JoinHandle<()>) {
 }
 
 impl Inner {
+    fn new(queue: Queue, files: Option<Files>) -> Inner {
+        Inner {
+            queue: Arc::new(queue),
+            listeners: Arc::default(),
+            epoch: AtomicU32::new(1),
+            drive: OnceLock::new(),
+            files,
+        }
+    }
+
+    /// Reads the journal and makes its writer, which somebody has to drive.
+    fn recover(
+        &self,
+        replay: &mut Replay<'_>,
+        background: bool,
+    ) -> Result<(Writer, Arc<Pool>, Recovered), OpenError> {
+        let Some(Files { disk, config, shelf }) = &self.files else {
+            debug_assert!(false, "a journal in memory has nothing to read");
+            return Err(OpenError::NotBegun);
+        };
+        let opened = recover::open(&**disk, config, &self.queue, shelf, replay)?;
+        let recover::Opened { chain, active, recovered } = opened;
+        self.epoch.store(recovered.epoch, Ordering::Release);
+        let next = chain.segment.saturating_add(1);
+        let pool = Pool::open(Arc::clone(disk), config.segment_octets, background, next)
+            .map_err(|source| OpenError::Io { file: segment::POOL_FOLDER.to_owned(), source })?;
+        let pool = Arc::new(pool);
+        let parts = WriterParts {
+            disk: Arc::clone(disk),
+            pool: Arc::clone(&pool),
+            shelf: Arc::clone(shelf),
+            chain,
+            active,
+            batch_max: config.batch_max,
+        };
+        Ok((Writer::new(parts), pool, recovered))
+    }
+
     fn commit_inline(&self, writer: &mut Writer) -> Result<(), JournalFailure> {
         if let Some(failure) = self.listeners.failure.get() {
             return Err(failure.clone());
@@ -506,16 +429,16 @@ impl Inner {
     fn close(&self) -> Result<(), JournalFailure> {
         let was_open = self.queue.is_open();
         self.queue.close();
-        match &self.drive {
-            Drive::Inline(writer) => {
+        match self.drive.get() {
+            Some(Drive::Inline(writer)) => {
                 let mut writer = writer.lock();
                 self.commit_inline(&mut writer)?;
                 if was_open {
                     writer.finish().map_err(|failure| self.fail(failure))?;
                 }
             }
-            Drive::Memory => {}
-            Drive::Thread { threads, pool } => {
+            Some(Drive::Memory) | None => {}
+            Some(Drive::Thread { threads, pool }) => {
                 // The writer first: it may still need a segment from the pool.
                 if let Some(Threads { writer: thread, pool: pool_thread }) = threads.lock().take() {
                     join(thread);
@@ -531,12 +454,15 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         // Inline journals end as their world says; a dropped one has crashed.
-        if let Drive::Thread { .. } = self.drive {
+        if let Some(Drive::Thread { .. }) = self.drive.get() {
             // A failure was told when it happened.
             let _ = self.close();
         }
     }
 }
+
+/// Told of each entry in order, with its number; it can refuse in words.
+pub type Replay<'a> = dyn FnMut(Seq, &EntryBytes) -> Result<(), String> + 'a;
 
 type Commit = Arc<dyn Fn(Seq) + Send + Sync>;
 type Failed = Box<dyn Fn(&JournalFailure) + Send + Sync>;
@@ -576,33 +502,6 @@ impl Listeners {
         };
         told.iter().for_each(|told| told(&failure));
     }
-}
-
-/// An opened journal before somebody drives it.
-struct Parts {
-    queue: Arc<Queue>,
-    writer: Writer,
-    pool: Arc<Pool>,
-    recovered: Recovered,
-}
-
-fn parts(
-    disk: Arc<dyn Disk>,
-    config: &JournalConfig,
-    replay: &mut dyn FnMut(Seq, &EntryBytes) -> Result<(), String>,
-    background: bool,
-) -> Result<Parts, OpenError> {
-    config.check()?;
-    let opened = recover::open(&*disk, config, replay)?;
-    let recover::Opened { chain, active, recent, recovered } = opened;
-    let next = chain.segment.saturating_add(1);
-    let pool = Pool::open(Arc::clone(&disk), config.segment_octets, background, next)
-        .map_err(|source| OpenError::Io { file: segment::POOL_FOLDER.to_owned(), source })?;
-    let pool = Arc::new(pool);
-    let writer = Writer::new(disk, Arc::clone(&pool), chain, active, config.batch_max);
-    let pending = Pending::UpTo(config.queue_max as u64);
-    let queue = Arc::new(Queue::new(recent, pending));
-    Ok(Parts { queue, writer, pool, recovered })
 }
 
 fn start(

@@ -9,7 +9,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cekr_issuer::{EntryBytes, Policy, Seq};
+use cekr_issuer::{Policy, Seq};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc, watch};
@@ -492,20 +492,20 @@ fn on_disk(config: &Config, start_key: &StartKey) -> Result<(Shard, Recovered), 
     let keyring = Keyring::open_or_create(&disk, start_key, &mut entropy::fill)
         .map_err(|cause| StartError::Keys { dir: dir.to_owned(), cause })?;
     let sizes = config.journal(keyring.journal_id());
-    let mut entries: Vec<(Seq, EntryBytes)> = Vec::new();
-    let (journal, recovered) = Journal::open(Arc::new(disk), &sizes, &mut |seq, entry| {
-        entries.push((seq, *entry));
-        Ok(())
-    })
-    .map_err(|cause| StartError::Journal { dir: dir.to_owned(), cause })?;
-    let shard = Shard::new(journal, keyring, answers(config));
-    for (seq, entry) in &entries {
-        shard.replay(*seq, entry).map_err(|cause| StartError::Replay {
-            dir: dir.to_owned(),
-            seq: *seq,
-            cause,
-        })?;
+    let refused = |cause| StartError::Journal { dir: dir.to_owned(), cause };
+    let journal = Journal::unread(Arc::new(disk), &sizes).map_err(refused)?;
+    let shard = Shard::new(journal.clone(), keyring, answers(config));
+    let mut senseless = None;
+    let recovered = journal.recover(&mut |seq, entry| {
+        shard.replay(seq, entry).map_err(|cause| {
+            senseless = Some((seq, cause));
+            cause.to_string()
+        })
+    });
+    if let Some((seq, cause)) = senseless {
+        return Err(StartError::Replay { dir: dir.to_owned(), seq, cause });
     }
+    let recovered = recovered.map_err(refused)?;
     Ok((shard, recovered))
 }
 

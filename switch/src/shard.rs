@@ -12,7 +12,7 @@ use cekr_emv::pin::Pin;
 use cekr_iso8583::Pan;
 use cekr_issuer::books::Books;
 use cekr_issuer::decide::entry as entry_of;
-use cekr_issuer::entry::{EntryError, Issued, LoadSource, Loaded, Name, Reference};
+use cekr_issuer::entry::{Authority, EntryError, Issued, LoadSource, Loaded, Name, Reference};
 use cekr_issuer::{
     About, Amount, Balance, Card, CardId, Controls, Desk, Entry, EntryBytes, Fact, Now, Seq, Totals,
 };
@@ -20,7 +20,7 @@ use cekr_issuer::{
 use crate::answers::{Answers, AnswersConfig};
 use crate::desk::{DeskState, Desks};
 use crate::hsm::SoftHsm;
-use crate::journal::{Full, Journal};
+use crate::journal::{Full, Journal, Urgency};
 use crate::keyring::Keyring;
 use crate::ledger::Ledger;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
@@ -194,8 +194,14 @@ impl Shard {
         entry: &Entry,
     ) -> Result<Seq, Full> {
         // Journal before apply: after a crash the replay must see every change that a terminal saw.
-        let seq = self.journal.append(&entry.encode())?;
-        card.apply(seq, entry);
+        let appended = self.journal.append_as(&entry.encode(), urgency(&entry.fact))?;
+        let seq = appended.seq;
+        if appended.at == entry.at {
+            card.apply(seq, entry);
+        } else {
+            // Another card's entry came in between with a later moment: this one got it as well.
+            card.apply(seq, &Entry { at: appended.at, ..entry.clone() });
+        }
         if matches!(entry.fact, Fact::ControlsSet(_) | Fact::FileActioned(_)) {
             cell.store_controls(card.controls());
         }
@@ -219,16 +225,17 @@ impl Shard {
         now: Now,
         fact: Fact,
     ) -> Result<(Seq, Entry), Full> {
-        let entry = Entry {
+        let mut entry = Entry {
             about: About::Desk(desk),
             previous: state.last_seq,
             at: now.unix_ms.max(state.last_at),
             date: now.local_date,
             fact,
         };
-        let seq = self.journal.append(&entry.encode())?;
-        **state = DeskState { last_seq: seq, last_at: entry.at };
-        Ok((seq, entry))
+        let appended = self.journal.append_as(&entry.encode(), urgency(&entry.fact))?;
+        entry.at = appended.at;
+        **state = DeskState { last_seq: appended.seq, last_at: entry.at };
+        Ok((appended.seq, entry))
     }
 
     /// Appends and applies what fell due for the locked `card` before it is judged.
@@ -275,20 +282,24 @@ impl Shard {
             };
             let mut card = Card::issued(id, &issued);
             let opening = loaded(&card, new.balance, LoadSource::Opening, opening_reference());
-            let issued = entry_of(&card, now, Fact::Issued(issued));
+            let mut issued = entry_of(&card, now, Fact::Issued(issued));
             if new.balance.is_zero() {
-                last = self.journal.append(&issued.encode())?;
+                let appended = self.journal.append_as(&issued.encode(), Urgency::CanWait)?;
+                issued.at = appended.at;
+                last = appended.seq;
                 card.apply(last, &issued);
                 return Ok::<_, IssueError>(card);
             }
             let mut opening = entry_of(&card, now, opening);
             // Both or neither: a card without its opening balance could not be issued again.
-            let first = self.journal.append_two(|first| {
-                opening.previous = first;
+            let first = self.journal.append_two(now.unix_ms, |first| {
+                opening.previous = first.seq;
+                opening.at = first.at;
+                issued.at = first.at;
                 [issued.encode(), opening.encode()]
             })?;
-            card.apply(first, &issued);
-            last = first.next();
+            card.apply(first.seq, &issued);
+            last = first.seq.next();
             card.apply(last, &opening);
             Ok(card)
         })?;
@@ -439,6 +450,34 @@ pub(crate) fn loaded(
         balance: card.balance().plus(amount),
         available: card.available().plus(amount),
     })
+}
+
+/// Whether an entry has to go although the disk is full: what has happened already, and what
+/// protects somebody. An approval can be asked for again.
+const fn urgency(fact: &Fact) -> Urgency {
+    match fact {
+        Fact::Authorized(fact) => match fact.authority {
+            Authority::Elsewhere => Urgency::MustGo,
+            Authority::Here => Urgency::CanWait,
+        },
+        Fact::Issued(_) => Urgency::CanWait,
+        Fact::Completed(_)
+        | Fact::ControlsSet(_)
+        | Fact::CutOver(_)
+        | Fact::Declined(_)
+        | Fact::DeclinedElsewhere(_)
+        | Fact::DeclinesCounted { .. }
+        | Fact::FileActioned(_)
+        | Fact::HoldExpired(_)
+        | Fact::Inquired(_)
+        | Fact::Loaded(_)
+        | Fact::Parked(_)
+        | Fact::PinChanged(_)
+        | Fact::Reconciled(_)
+        | Fact::RefundPending(_)
+        | Fact::ReversalRemembered(_)
+        | Fact::Reversed(_) => Urgency::MustGo,
+    }
 }
 
 fn opening_reference() -> Reference {

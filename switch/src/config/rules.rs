@@ -66,6 +66,7 @@ impl Config {
             queue_max: self.journal.queue_max,
             recent_max: self.journal.recent_max,
             batch_max: self.journal.batch_max,
+            reserve_octets: self.journal.reserve_octets,
             spin_us: self.journal.spin_us,
         }
     }

@@ -101,6 +101,9 @@ pub struct JournalSettings {
     /// Entries in one batch.
     #[serde(deserialize_with = "within::<_, usize, 1, 65_535>")]
     pub batch_max: usize,
+    /// Room that is kept for locks, reversals and advices when the disk is full.
+    #[serde(deserialize_with = "within::<_, u64, 0, 1_073_741_824>")]
+    pub reserve_octets: u64,
     /// How long the writer looks for work before it sleeps.
     #[serde(deserialize_with = "within::<_, u32, 0, 1_000_000>")]
     pub spin_us: u32,
@@ -546,6 +549,7 @@ impl Default for JournalSettings {
             recent_max: 5_242_880,
             queue_max: 65_536,
             batch_max: 4_096,
+            reserve_octets: 262_144,
             spin_us: 0,
         }
     }

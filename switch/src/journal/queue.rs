@@ -5,7 +5,7 @@
 //! that an append never waits for a batch.
 
 use super::recent::Recent;
-use super::{EntryBytes, Full};
+use super::{EntryBytes, Full, JournalConfig, Seq};
 use crate::sync::{AtomicU64, CachePadded, Mutex, MutexGuard, OnceLock, Ordering, Thread};
 
 pub(super) struct Queue {
@@ -14,6 +14,11 @@ pub(super) struct Queue {
     appended: CachePadded<AtomicU64>,
     /// Up to here entries are on disk; written by the writer.
     durable: CachePadded<AtomicU64>,
+    /// Octets that are prepared for entries, while it is known that no more can be; the largest
+    /// number as long as that is not so. Written by the writer.
+    room_octets: AtomicU64,
+    /// What is kept of it for entries that cannot wait.
+    reserve_octets: u64,
     /// Entries that may wait; none ever waits in memory mode.
     pending: Pending,
     /// Whom to wake; none while the journal is driven by hand.
@@ -29,48 +34,93 @@ pub(super) enum Pending {
     UpTo(u64),
 }
 
+/// An entry that was put behind the others.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Appended {
+    /// Its number.
+    pub seq: Seq,
+    /// Its moment, ms since 1970: its own, or that of the entry in front of it where that is later.
+    pub at: u64,
+}
+
+/// Whether an entry has to go although the disk has no more room.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Urgency {
+    /// Whoever asks can ask again: an approval.
+    CanWait,
+    /// A lock, an untick, a reversal, an advice: it has happened, or protects somebody.
+    MustGo,
+}
+
 struct Inside {
     recent: Recent,
+    /// The moment of the newest entry.
+    last_at: u64,
     /// The writer sleeps, or is about to: whoever appends must wake it.
     asleep: bool,
     open: bool,
 }
 
 impl Queue {
-    /// A queue behind the entries that are already durable.
-    pub(super) fn new(recent: Recent, pending: Pending) -> Queue {
-        let last = recent.last();
+    /// A queue that takes nothing until it is opened.
+    pub(super) fn new(recent: Recent, pending: Pending, config: &JournalConfig) -> Queue {
+        let inside = Inside { recent, last_at: 0, asleep: false, open: false };
         Queue {
-            inside: CachePadded::new(Mutex::new(Inside { recent, asleep: false, open: true })),
-            appended: CachePadded::new(AtomicU64::new(last)),
-            durable: CachePadded::new(AtomicU64::new(last)),
+            inside: CachePadded::new(Mutex::new(inside)),
+            appended: CachePadded::new(AtomicU64::new(0)),
+            durable: CachePadded::new(AtomicU64::new(0)),
+            room_octets: AtomicU64::new(u64::MAX),
+            reserve_octets: config.reserve_octets,
             pending,
             writer: OnceLock::new(),
         }
     }
 
-    pub(super) fn append(&self, entry: &EntryBytes) -> Result<u64, Full> {
-        let mut inside = self.room_for(1)?;
-        let seq = inside.recent.push(entry);
-        self.appended_to(inside, seq);
-        Ok(seq)
+    /// Puts entries behind the others that are durable already.
+    pub(super) fn take_over(&self, entries: &[EntryBytes]) {
+        let mut inside = self.inside.lock();
+        for entry in entries {
+            inside.recent.push(entry);
+            inside.last_at = inside.last_at.max(moment_of(entry));
+        }
+        let last = inside.recent.last();
+        self.durable.store(last, Ordering::Release);
+        self.appended.store(last, Ordering::Release);
     }
 
-    /// Appends two entries or none; `make` gets the first one's number, and the same is returned.
+    /// Takes entries from now on.
+    pub(super) fn open(&self) {
+        self.inside.lock().open = true;
+    }
+
+    pub(super) fn append(&self, entry: &EntryBytes, urgency: Urgency) -> Result<Appended, Full> {
+        let mut inside = self.room_for(1, urgency)?;
+        let at = inside.last_at.max(moment_of(entry));
+        inside.last_at = at;
+        let seq = inside.recent.push(&dated(*entry, at));
+        self.appended_to(inside, seq);
+        Ok(Appended { seq: Seq(seq), at })
+    }
+
+    /// Appends two entries or none; `make` gets what the first will be, and the same is returned.
     pub(super) fn append_two(
         &self,
-        make: impl FnOnce(u64) -> [EntryBytes; 2],
-    ) -> Result<u64, Full> {
-        let mut inside = self.room_for(2)?;
-        let [first, second] = make(inside.recent.last().saturating_add(1));
-        let seq = inside.recent.push(&first);
-        let last = inside.recent.push(&second);
+        at: u64,
+        make: impl FnOnce(Appended) -> [EntryBytes; 2],
+    ) -> Result<Appended, Full> {
+        let mut inside = self.room_for(2, Urgency::CanWait)?;
+        let at = inside.last_at.max(at);
+        let appended = Appended { seq: Seq(inside.recent.last()).next(), at };
+        let [first, second] = make(appended);
+        inside.last_at = at;
+        inside.recent.push(&dated(first, at));
+        let last = inside.recent.push(&dated(second, at));
         self.appended_to(inside, last);
-        Ok(seq)
+        Ok(appended)
     }
 
     /// The queue, locked, if it takes `count` more entries.
-    fn room_for(&self, count: u64) -> Result<MutexGuard<'_, Inside>, Full> {
+    fn room_for(&self, count: u64, urgency: Urgency) -> Result<MutexGuard<'_, Inside>, Full> {
         let inside = self.inside.lock();
         if !inside.open {
             return Err(Full);
@@ -80,6 +130,13 @@ impl Queue {
             // An empty queue takes them however small it was made, or they would never go.
             if waiting > 0 && waiting.saturating_add(count) > max {
                 return Err(Full);
+            }
+            if urgency == Urgency::CanWait {
+                let wanted = waiting.saturating_add(count).saturating_mul(OCTETS_PER_ENTRY);
+                let room = self.room_octets.load(Ordering::Relaxed);
+                if room.saturating_sub(wanted) < self.reserve_octets {
+                    return Err(Full);
+                }
             }
         }
         Ok(inside)
@@ -133,6 +190,11 @@ impl Queue {
         }
     }
 
+    /// What is prepared for entries: so many octets, or as many as anybody wants.
+    pub(super) fn set_room(&self, octets: Option<u64>) {
+        self.room_octets.store(octets.unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     /// Entries up to `seq` are on disk.
     pub(super) fn commit(&self, seq: u64) {
         debug_assert!(seq >= self.durable() && seq <= self.appended(), "commits go forward");
@@ -176,5 +238,23 @@ impl Queue {
     }
 }
 
+/// The moment of an entry, ms since 1970: the one thing in it that the journal looks at.
+fn moment_of(entry: &EntryBytes) -> u64 {
+    let moment = entry.get(MOMENT).and_then(|octets| octets.first_chunk());
+    moment.map_or(0, |octets| u64::from_le_bytes(*octets))
+}
+
+/// The entry with the moment `at`.
+fn dated(mut entry: EntryBytes, at: u64) -> EntryBytes {
+    if let Some(moment) = entry.get_mut(MOMENT) {
+        moment.copy_from_slice(&at.to_le_bytes());
+    }
+    entry
+}
+
+/// Where an entry has its moment.
+const MOMENT: std::ops::Range<usize> = 16..24;
+/// Octets that an entry takes at most: it may be a batch of its own, and sealed.
+const OCTETS_PER_ENTRY: u64 = 256;
 /// Entries copied out in one holding of the lock: 8 KiB, a few hundred nanoseconds.
 const COPIED_PER_LOCK: u64 = 64;

@@ -13,10 +13,11 @@
 use std::io;
 
 use super::batch::{Chain, Fault, Kind};
-use super::recent::Recent;
+use super::queue::Queue;
 use super::segment;
+use super::shelf::Shelf;
 use super::walk::{Company, Walk, at};
-use super::{Cut, EntryBytes, JournalConfig, OpenError, Recovered, Seq};
+use super::{Cut, JournalConfig, OpenError, Recovered, Replay, Seq};
 use crate::disk::{Disk, DiskFile};
 use crate::sync::Arc;
 
@@ -24,30 +25,28 @@ use crate::sync::Arc;
 pub(super) struct Opened {
     pub(super) chain: Chain,
     pub(super) active: Arc<dyn DiskFile>,
-    pub(super) recent: Recent,
     pub(super) recovered: Recovered,
 }
 
-/// Told of each entry in order.
-pub(super) type Replay<'a> = dyn FnMut(Seq, &EntryBytes) -> Result<(), String> + 'a;
-
-/// Makes the journal if there is none yet, reads it, and makes its end safe.
+/// Makes the journal if there is none yet, reads it, and makes its end safe. What is read is put
+/// behind the queue's entries, and its places into the shelf.
 pub(super) fn open(
     disk: &dyn Disk,
     config: &JournalConfig,
+    queue: &Queue,
+    shelf: &Shelf,
     replay: &mut Replay<'_>,
 ) -> Result<Opened, OpenError> {
     let created = !disk.exists(segment::FOLDER).map_err(at(segment::FOLDER))?;
     if created {
         create(disk, config)?;
     }
-    // Two entries may be appended at once even where fewer may wait.
-    let mut recent = Recent::new(config.recent_max.max(config.queue_max).max(2));
     let chain = Chain::new(config.journal_id, config.shard, 1);
     let mut walk = Walk::new(disk, chain, Company::Alone)?;
     let end = walk.run(&mut |found| {
-        for entry in found.entries {
-            let seq = Seq(recent.push(entry));
+        shelf.note(found.header, found.offset);
+        queue.take_over(found.entries);
+        for (seq, entry) in (found.header.first_seq..).map(Seq).zip(found.entries) {
             replay(seq, entry).map_err(|reason| OpenError::Replay { seq, reason })?;
         }
         Ok(())
@@ -56,8 +55,8 @@ pub(super) fn open(
 
     let mut recovered = Recovered {
         created,
-        entries: recent.last(),
-        last: Seq(recent.last()),
+        entries: queue.appended(),
+        last: Seq(queue.appended()),
         epoch: walk.chain.epoch,
         segments: walk.chain.segment,
         cut: None,
@@ -78,7 +77,7 @@ pub(super) fn open(
     repair(&mut walk.chain, &*active, &recovered, end.extent, length).map_err(at(&name))?;
     settle_folders(disk, &end.later)?;
     recovered.epoch = walk.chain.epoch;
-    Ok(Opened { chain: walk.chain, active, recent, recovered })
+    Ok(Opened { chain: walk.chain, active, recovered })
 }
 
 /// How many entries the batch at the end says it held, as far as it can be read.

@@ -40,6 +40,8 @@ pub(super) struct Pool {
     state: Mutex<State>,
     /// Files still to be zeroed without pauses, since the journal had to wait for one.
     urgent: AtomicU32,
+    /// The last file could not be prepared.
+    failing: AtomicBool,
     stopping: AtomicBool,
     thread: OnceLock<Thread>,
 }
@@ -76,6 +78,7 @@ impl Pool {
             background,
             state: Mutex::new(state),
             urgent: AtomicU32::new(0),
+            failing: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             thread: OnceLock::new(),
         })
@@ -143,7 +146,18 @@ impl Pool {
         }
     }
 
+    /// Whether the disk refused to prepare the next file, so that what is there is all there is.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire)
+    }
+
     fn prepare(&self, octets: u64) -> io::Result<()> {
+        let prepared = self.try_prepare(octets);
+        self.failing.store(prepared.is_err(), Ordering::Release);
+        prepared
+    }
+
+    fn try_prepare(&self, octets: u64) -> io::Result<()> {
         for leftover in [MAKING_NAME, READY_NAME] {
             if self.disk.exists(leftover)? {
                 self.disk.remove(leftover)?;

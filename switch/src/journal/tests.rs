@@ -9,6 +9,8 @@ use proptest::prelude::{Strategy, any, prop_oneof};
 use super::*;
 use crate::sync::{AtomicU64, Ordering};
 
+mod reading;
+
 const ID: JournalId = JournalId(0xFEED_BEEF_0BAD_CAFE);
 
 fn small() -> JournalConfig {
@@ -97,8 +99,8 @@ fn goes_on_in_segment_after_segment() {
     let (journal, recovered, replayed) = open(&disk).unwrap();
     assert_entries(&replayed, 320);
     assert!(recovered.segments > 10, "{recovered:?}");
-    assert_eq!(journal.entry(Seq(320 - 64)), None, "the ring has its bound");
-    assert_eq!(journal.entry(Seq(320 - 63)), Some(entry(320 - 63)));
+    assert_eq!(journal.recent_entry(Seq(320 - 64)), None, "the ring has its bound");
+    assert_eq!(journal.recent_entry(Seq(320 - 63)), Some(entry(320 - 63)));
     let names = disk.names();
     let (segments, others): (Vec<_>, Vec<_>) =
         names.iter().partition(|name| name.starts_with("journal/"));
@@ -729,93 +731,6 @@ enum Step {
     PowerCut,
     Restart,
     Stop,
-}
-
-#[test]
-fn a_reader_finds_what_recovery_finds_and_changes_nothing() {
-    let disk = closed_journal(&[1, 8, 3, 8, 8, 8, 8, 2]);
-    let (calls, before) = (disk.calls(), disk.names());
-    let mut seen = Vec::new();
-    let end = read(&disk, ID, &mut |seq, entry| {
-        assert_eq!(seq.0, seen.len() as u64 + 1);
-        seen.push(*entry);
-        Ok(())
-    })
-    .unwrap();
-    assert_entries(&seen, 46);
-    assert_eq!((end.entries, end.last, end.epoch, end.torn), (46, Seq(46), 1, None));
-    assert_eq!((disk.calls(), disk.names()), (calls, before));
-    let recovered = open(&disk).unwrap().1;
-    assert_eq!(end.segments, recovered.segments);
-
-    // Every octet of every batch, as the entries of the last segment see it when it is torn.
-    let name = end.file.clone();
-    let whole = disk.contents(&name).unwrap();
-    for at in 0..usize::try_from(end.offset).unwrap() {
-        let other = disk.copy(1);
-        let mut octets = whole.clone();
-        octets[at..].fill(0);
-        other.set_contents(&name, &octets);
-        let looked = read(&other, ID, &mut |_, _| Ok(())).unwrap();
-        let (_, recovered, replayed) = open(&other).unwrap();
-        assert_eq!(looked.entries, replayed.len() as u64, "octet {at}");
-        assert_eq!(looked.torn, recovered.cut, "octet {at}");
-    }
-}
-
-#[test]
-fn a_cut_at_any_batch_leaves_a_journal_that_starts_and_anywhere_else_nothing_changes() {
-    let disk = closed_journal(&[1, 8, 3, 8, 8, 2]);
-    let count = 30;
-    let mut cuts = 0;
-    for segment in 1..=2 {
-        for offset in 0..4096 {
-            let place = Place { segment, offset };
-            let other = disk.copy(1);
-            let before = other.calls();
-            match cut(&other, ID, place, CutMay::LoseEntries) {
-                Ok(gone) => {
-                    let (_, recovered, replayed) = open(&other).unwrap();
-                    assert_entries(&replayed, count - gone.behind.entries);
-                    assert!(recovered.cut.is_some() && recovered.epoch == 2, "{place:?}");
-                    cuts += 1;
-                }
-                Err(CutError::NoBoundary { .. } | CutError::NothingLeft) => {
-                    assert_eq!(other.calls(), before);
-                }
-                Err(error) => panic!("{place:?}: {error}"),
-            }
-            let gentle = cut(&disk.copy(1), ID, place, CutMay::LoseNothing);
-            let end = read(&disk, ID, &mut |_, _| Ok(())).unwrap();
-            let is_end = (segment, offset) == (end.segments, end.offset);
-            assert_eq!(gentle.is_ok(), is_end, "{place:?}");
-        }
-    }
-    assert!(cuts > 10, "{cuts}");
-}
-
-#[test]
-fn a_crash_at_every_call_of_a_cut_leaves_the_damage_or_the_cut() {
-    let disk = closed_journal(&[8; 12]);
-    let mut octets = disk.contents(FIRST).unwrap();
-    octets[200] ^= 1;
-    disk.set_contents(FIRST, &octets);
-    let place = match open(&disk.copy(1)) {
-        Err(OpenError::Damaged { offset, .. }) => Place { segment: 1, offset },
-        other => panic!("{other:?}", other = other.map(|opened| opened.1)),
-    };
-    for at in 1.. {
-        let other = disk.copy(at);
-        other.plant(Faults { crash_at: Some(at), ..Faults::default() });
-        let done = cut(&other, ID, place, CutMay::LoseEntries).is_ok();
-        other.power_cut();
-        let again = cut(&other, ID, place, CutMay::LoseEntries);
-        assert!(again.is_ok(), "call {at}: {again:?}");
-        assert_entries(&open(&other).unwrap().2, 0);
-        if done {
-            break;
-        }
-    }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {

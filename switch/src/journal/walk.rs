@@ -292,6 +292,8 @@ pub(super) struct Pieces {
     /// Octets of the file from `start` on.
     window: Vec<u8>,
     start: u64,
+    /// Octets read at once.
+    piece_octets: usize,
 }
 
 impl Pieces {
@@ -303,7 +305,12 @@ impl Pieces {
             let source = io::Error::new(io::ErrorKind::InvalidData, "the file is too long");
             return Err(OpenError::Io { file: name, source });
         }
-        Ok(Pieces { name, file, len, window: Vec::new(), start: 0 })
+        Ok(Pieces { name, file, len, window: Vec::new(), start: 0, piece_octets: PIECE_OCTETS })
+    }
+
+    /// The same, for a look at single entries.
+    pub(super) fn open_small(disk: &dyn Disk, segment: u32) -> Result<Pieces, OpenError> {
+        Ok(Pieces { piece_octets: SMALL_PIECE_OCTETS, ..Pieces::open(disk, segment)? })
     }
 
     /// The batch at `offset`, if a whole one of the journal stands there.
@@ -327,7 +334,7 @@ impl Pieces {
         let within = offset.checked_sub(self.start).and_then(|at| usize::try_from(at).ok());
         let held = within.and_then(|at| self.window.get(at..)).map_or(0, <[u8]>::len);
         if held < wanted {
-            self.fill(offset, wanted.max(PIECE_OCTETS)).map_err(at(&self.name))?;
+            self.fill(offset, wanted.max(self.piece_octets)).map_err(at(&self.name))?;
         }
         let within = usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX);
         Ok(self.window.get(within..).unwrap_or_default())
@@ -347,7 +354,7 @@ impl Pieces {
     }
 
     /// Drops what was read, so that it is read again.
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.window.clear();
     }
 
@@ -439,3 +446,5 @@ pub(super) fn at(file: &str) -> impl FnOnce(io::Error) -> OpenError + use<> {
 const TAIL_BATCHES: usize = 2;
 /// Octets of a segment read at once.
 const PIECE_OCTETS: usize = 1 << 20;
+/// The same for a look at single entries.
+const SMALL_PIECE_OCTETS: usize = 1 << 16;

@@ -8,6 +8,7 @@ use std::io;
 use super::batch::{BATCH_ENTRIES_MAX, Chain, Draft, Header, Kind};
 use super::queue::Queue;
 use super::segment::{self, Pool};
+use super::shelf::Shelf;
 use super::{FailedAction, JournalFailure};
 use crate::disk::{Disk, DiskFile};
 use crate::sync::Arc;
@@ -15,10 +16,21 @@ use crate::sync::Arc;
 pub(super) struct Writer {
     disk: Arc<dyn Disk>,
     pool: Arc<Pool>,
+    shelf: Arc<Shelf>,
     chain: Chain,
     active: Arc<dyn DiskFile>,
     draft: Draft,
     batch_max: usize,
+}
+
+/// What a writer is made of.
+pub(super) struct WriterParts {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) chain: Chain,
+    pub(super) active: Arc<dyn DiskFile>,
+    pub(super) batch_max: usize,
 }
 
 /// What one turn did.
@@ -33,15 +45,10 @@ pub(super) enum Turn {
 }
 
 impl Writer {
-    pub(super) fn new(
-        disk: Arc<dyn Disk>,
-        pool: Arc<Pool>,
-        chain: Chain,
-        active: Arc<dyn DiskFile>,
-        batch_max: usize,
-    ) -> Writer {
+    pub(super) fn new(parts: WriterParts) -> Writer {
+        let WriterParts { disk, pool, shelf, chain, active, batch_max } = parts;
         let batch_max = batch_max.clamp(1, BATCH_ENTRIES_MAX);
-        Writer { disk, pool, chain, active, draft: Draft::new(), batch_max }
+        Writer { disk, pool, shelf, chain, active, draft: Draft::new(), batch_max }
     }
 
     /// Commits one batch, if anything waits; else seals the last one.
@@ -62,6 +69,7 @@ impl Writer {
             return Ok(Turn::Dry);
         }
         if self.chain.room_entries() == 0 && !self.roll()? {
+            queue.set_room(self.room());
             return Ok(Turn::Waiting);
         }
         let count = waiting.min(self.chain.room_entries()).min(self.batch_max);
@@ -73,11 +81,20 @@ impl Writer {
         self.write(self.draft.octets())?;
         self.sync()?;
         let durable = header.first_seq.saturating_add(u64::from(header.count)).saturating_sub(1);
+        // Before anybody can hear that they are durable, and ask for them.
+        self.shelf.note(&header, self.chain.offset);
         queue.commit(durable);
         committed(durable);
         // The hash that names this batch is made while its answers are already on their way.
         self.chain.advance(&header, self.draft.octets());
+        queue.set_room(self.room());
         Ok(Turn::Committed(durable))
+    }
+
+    /// Octets that are left for entries, while no more can be prepared.
+    fn room(&self) -> Option<u64> {
+        let left = self.chain.segment_octets().saturating_sub(self.chain.offset);
+        self.pool.is_failing().then_some(left)
     }
 
     /// Seals and syncs: what lies on disk is then all there will be.
