@@ -1,12 +1,12 @@
 //! `cekr card`: the holder's and the operator's view of cards, over the API of a running switch.
 
 use std::io::Write as _;
-use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use cekr_terminal_sim::amount;
 use serde_json::{Value, json};
+
+use crate::api::{Api, ApiArgs, data};
 
 /// Looks at cards and changes them, over the HTTP API of a running switch
 #[derive(clap::Args)]
@@ -16,19 +16,8 @@ use serde_json::{Value, json};
   cekr card load ana 200.00
   cekr card history ana --json")]
 pub struct CardArgs {
-    /// The running switch
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "CEKR_API",
-        default_value = "http://localhost:8080",
-        value_parser = url
-    )]
-    api: String,
-    /// Operator token; without it CEKR_OPERATOR_TOKEN, then ./cekr-data/operator.token
-    #[arg(long, global = true, value_name = "TOKEN")]
-    token: Option<String>,
+    #[command(flatten)]
+    api: ApiArgs,
     /// One JSON object a line
     #[arg(long, global = true)]
     json: bool,
@@ -130,7 +119,7 @@ struct IssueArgs {
 
 /// Runs the command.
 pub fn run(args: &CardArgs) -> ExitCode {
-    let api = Api::new(&args.api, token(args.token.as_deref()));
+    let api = Api::new(&args.api);
     match answer(&api, &args.command) {
         Ok(Answer::Card(card)) => print(&[card], args.json, show_card),
         Ok(Answer::Cards(cards)) => print(&cards, args.json, show_card_line),
@@ -187,129 +176,6 @@ fn answer(api: &Api, command: &CardCommand) -> Result<Answer, String> {
     }
 }
 
-/// Calls of one switch.
-struct Api {
-    agent: ureq::Agent,
-    base: String,
-    token: Option<String>,
-}
-
-impl Api {
-    fn new(base: &str, token: Option<String>) -> Api {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(CALL_TIMEOUT))
-            .build();
-        Api { agent: config.into(), base: base.trim_end_matches('/').to_owned(), token }
-    }
-
-    fn get(&self, path: &str) -> Result<Value, String> {
-        let mut request = self.agent.get(self.url(path));
-        if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
-        self.told(request.call())
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
-        self.send(self.agent.post(self.url(path)), body)
-    }
-
-    fn patch(&self, path: &str, body: &Value) -> Result<Value, String> {
-        self.send(self.agent.patch(self.url(path)), body)
-    }
-
-    fn send(
-        &self,
-        mut request: ureq::RequestBuilder<ureq::typestate::WithBody>,
-        body: &Value,
-    ) -> Result<Value, String> {
-        if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
-        self.told(request.send_json(body))
-    }
-
-    /// All pages of a list.
-    fn pages(&self, path: &str) -> Result<Vec<Value>, String> {
-        let mut all: Vec<Value> = Vec::new();
-        loop {
-            let after = all.last().and_then(|last| last["id"].as_str());
-            let after = after.map_or(String::new(), |id| format!("&starting_after={id}"));
-            let page = self.get(&format!("{path}?limit=100{after}"))?;
-            let more = page["has_more"].as_bool().unwrap_or(false);
-            let cards = data(&page);
-            if cards.is_empty() {
-                return Ok(all);
-            }
-            all.extend(cards);
-            if !more {
-                return Ok(all);
-            }
-        }
-    }
-
-    fn find(&self, name: &str) -> Result<Value, String> {
-        let page = self.get(&format!("/v1/cards?name={}", escaped(name)))?;
-        data(&page)
-            .into_iter()
-            .next()
-            .ok_or_else(|| format!("no card is called `{name}`\nhelp: `cekr card list` names them"))
-    }
-
-    fn id_of(&self, name: &str) -> Result<String, String> {
-        let card = self.find(name)?;
-        card["id"].as_str().map(str::to_owned).ok_or_else(|| "the switch named no id".to_owned())
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
-    }
-
-    /// The body of a good answer, or what went wrong and what to do next.
-    fn told(
-        &self,
-        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-    ) -> Result<Value, String> {
-        let mut response = answer.map_err(|error| {
-            format!(
-                "no answer from {}: {error}\nhelp: is `cekr serve` running? \
-                 `--api URL` names another address",
-                self.base
-            )
-        })?;
-        let status = response.status();
-        let body: Value = response.body_mut().read_json().unwrap_or(Value::Null);
-        if status.is_success() {
-            return Ok(body);
-        }
-        let message = body["error"]["message"].as_str().unwrap_or("no reason given");
-        let help = if status.as_u16() == 401 {
-            "\nhelp: `--token T` or CEKR_OPERATOR_TOKEN; `cekr serve` says where its token lies"
-        } else {
-            ""
-        };
-        Err(format!("{message} ({status}){help}"))
-    }
-}
-
-/// The token of the flag, the environment, or a switch that was started in this directory.
-fn token(flag: Option<&str>) -> Option<String> {
-    let given = flag.map(str::to_owned).or_else(|| std::env::var("CEKR_OPERATOR_TOKEN").ok());
-    given.filter(|token| !token.is_empty()).or_else(|| {
-        let text = std::fs::read_to_string(Path::new("cekr-data/operator.token")).ok()?;
-        Some(text.trim().to_owned())
-    })
-}
-
-/// Where a switch's API is. Whoever needs TLS puts a proxy in front: nothing here speaks it.
-fn url(text: &str) -> Result<String, String> {
-    let fault = || "write http://HOST:PORT, for example http://localhost:8080".to_owned();
-    let uri: ureq::http::Uri = text.parse().map_err(|_| fault())?;
-    let is_whole = uri.scheme_str() == Some("http") && uri.host().is_some_and(|h| !h.is_empty());
-    if is_whole { Ok(text.to_owned()) } else { Err(fault()) }
-}
-
 /// Cents to load; a load of nothing is a slip of the pen.
 fn load_amount(text: &str) -> Result<u64, String> {
     match amount::parse(text) {
@@ -338,19 +204,6 @@ fn drawn_reference() -> String {
 }
 
 /// A query value: what is no letter or digit becomes `%XX`.
-fn escaped(text: &str) -> String {
-    text.bytes()
-        .map(|b| match b {
-            b if b.is_ascii_alphanumeric() => char::from(b).to_string(),
-            b => format!("%{b:02X}"),
-        })
-        .collect()
-}
-
-fn data(page: &Value) -> Vec<Value> {
-    page["data"].as_array().cloned().unwrap_or_default()
-}
-
 fn print(values: &[Value], json: bool, show: fn(&Value) -> String) -> ExitCode {
     let mut out = std::io::stdout().lock();
     for value in values {
@@ -427,7 +280,6 @@ fn tick(card: &Value, channel: &str) -> &'static str {
 }
 
 /// A change waits for the disk; a switch that needs longer is in trouble.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -438,16 +290,6 @@ mod tests {
         assert_eq!(parse_channel("abroad=off"), Ok(("abroad".to_owned(), false)));
         for wrong in ["abroad", "abroad=maybe", "shops=on", "=on"] {
             assert!(parse_channel(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_url_names_scheme_and_host() {
-        for text in ["http://localhost:8080", "http://127.0.0.1:1/", "http://[::1]:8080"] {
-            assert_eq!(url(text).as_deref(), Ok(text));
-        }
-        for wrong in ["", "::", "localhost:8080", "https://switch:8080", "http://", "ftp://a"] {
-            assert!(url(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -3,8 +3,10 @@
 //! This is the composition root, the only place that knows all crates: it reads the command line,
 //! starts what was asked for, and turns the outcome into an exit code.
 
+mod api;
 mod card;
 mod cards;
+mod clear;
 mod config;
 mod demo;
 mod journal;
@@ -47,6 +49,7 @@ enum Command {
     Atm(Box<terminal::AtmArgs>),
     Shop(Box<terminal::ShopArgs>),
     Card(card::CardArgs),
+    Clear(clear::ClearArgs),
     /// Shows, compares, redacts, builds and checks ISO 8583 messages
     #[command(after_help = "Examples:
   cekr msg view --spec iso87ascii message.bin
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
     }
     match cli.command {
         Command::Card(args) => card::run(&args),
+        Command::Clear(args) => clear::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Journal(args) => journal::run(&args),

@@ -3,7 +3,7 @@
 //! Every entry's postings sum to zero. Holds are a memorandum: they are no account's money until
 //! they are posted.
 
-use crate::entry::{Entry, Fact, GivenBack, LoadSource};
+use crate::entry::{Cleared, ClearedAs, Entry, Fact, GivenBack, LoadSource};
 use crate::money::{Amount, Balance};
 
 /// The accounts of the programme.
@@ -71,6 +71,7 @@ pub fn postings(entry: &Entry) -> impl Iterator<Item = Posting> + use<> {
         Fact::Authorized(fact) if fact.hold_days == 0 => {
             spent(fact.answered.amount, fact.answered.fee)
         }
+        Fact::Cleared(fact) => cleared(fact),
         Fact::Completed(fact) => spent(fact.answered.amount, fact.answered.fee),
         Fact::Reversed(fact) if fact.given_back == GivenBack::Posted => {
             spent(fact.answered.amount, fact.answered.fee).map(|line| line.map(inverse))
@@ -86,6 +87,7 @@ pub fn postings(entry: &Entry) -> impl Iterator<Item = Posting> + use<> {
         | Fact::HoldExpired(_)
         | Fact::Inquired(_)
         | Fact::Issued(_)
+        | Fact::LineParked(_)
         | Fact::Parked(_)
         | Fact::PinChanged(_)
         | Fact::Reconciled(_)
@@ -141,6 +143,7 @@ fn held(entry: &Entry) -> i128 {
             total(fact.answered.amount, fact.answered.fee)
         }
         Fact::HoldExpired(fact) => -total(fact.amount, fact.fee),
+        Fact::Cleared(fact) => -i128::from(fact.held.minor()),
         Fact::Completed(fact) => -i128::from(fact.held.minor()),
         Fact::Reversed(fact) if fact.given_back == GivenBack::Held => {
             -total(fact.answered.amount, fact.answered.fee)
@@ -154,6 +157,7 @@ fn held(entry: &Entry) -> i128 {
         | Fact::FileActioned(_)
         | Fact::Inquired(_)
         | Fact::Issued(_)
+        | Fact::LineParked(_)
         | Fact::Loaded(_)
         | Fact::Parked(_)
         | Fact::PinChanged(_)
@@ -171,6 +175,23 @@ const fn spent(amount: Amount, fee: Amount) -> Lines {
         debit(Account::CardLiability, amount.saturating_add(fee)),
         credit(Account::VisaSettlement, amount),
         credit(Account::FeeIncome, fee),
+    ]
+}
+
+/// The account's change and where it comes from, or goes to.
+fn cleared(fact: &Cleared) -> Lines {
+    let (change, fee_change) = (fact.change.minor(), fact.fee_change.minor());
+    let other = match fact.how {
+        ClearedAs::ChargedBack => Account::ChargebackReceivable,
+        ClearedAs::Adjusted | ClearedAs::Forced | ClearedAs::Posted | ClearedAs::Refunded => {
+            Account::VisaSettlement
+        }
+    };
+    let line = |account, minor| Some(Posting { account, amount: Balance::from_minor(minor) });
+    [
+        line(Account::CardLiability, change + fee_change),
+        line(other, -change),
+        line(Account::FeeIncome, -fee_change),
     ]
 }
 

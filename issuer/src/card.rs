@@ -5,12 +5,12 @@ use alloc::collections::VecDeque;
 
 use crate::controls::{CardStatus, Controls};
 use crate::entry::{
-    Answered, Authorized, CardId, Completed, Entry, Fact, HoldExpired, Issued, LoadSource, Loaded,
-    Reference, Refund, Remembered, Reversed, Seq, Sum,
+    Answered, Authorized, CardId, Cleared, ClearedAs, Completed, Entry, Fact, HoldExpired, Issued,
+    LoadSource, Loaded, Reference, Refund, Remembered, Reversed, Seq, Sum,
 };
 use crate::key::RequestKey;
 use crate::limit::{Spending, Spent};
-use crate::money::{Amount, Balance};
+use crate::money::{Amount, Balance, lessened};
 use crate::time::Now;
 use crate::transaction::{Money, Transaction, Transactions};
 
@@ -229,6 +229,7 @@ impl Card {
     pub fn apply(&mut self, seq: Seq, entry: &Entry) {
         match &entry.fact {
             Fact::Authorized(fact) => self.apply_authorized(seq, entry, fact),
+            Fact::Cleared(fact) => self.apply_cleared(seq, entry, fact),
             Fact::Completed(fact) => self.apply_completed(seq, entry, fact),
             Fact::ControlsSet(controls) => self.controls = *controls,
             Fact::Declined(answered) => {
@@ -242,7 +243,7 @@ impl Card {
             Fact::FileActioned(fact) => self.controls = fact.controls,
             Fact::HoldExpired(fact) => self.apply_hold_expired(fact),
             Fact::Inquired(answered) => self.apply_pin_tries(answered),
-            Fact::Issued(fact) => *self = Self::issued(self.id, fact),
+            Fact::Issued(fact) => *self = Self::issued(entry.card().unwrap_or_default(), fact),
             Fact::Loaded(fact) => self.apply_loaded(entry, fact),
             Fact::PinChanged(fact) => {
                 self.pvv = Some(fact.pvv);
@@ -254,6 +255,7 @@ impl Card {
             // They move nothing, or are about no card.
             Fact::CutOver(_)
             | Fact::DeclinedElsewhere(_)
+            | Fact::LineParked(_)
             | Fact::Parked(_)
             | Fact::Reconciled(_) => {}
         }
@@ -295,6 +297,55 @@ impl Card {
         self.transactions.complete_hold(fact.original, seq, entry.at);
         self.expires_first = self.transactions.next_expiry();
         self.transactions.push(posted);
+    }
+
+    fn apply_cleared(&mut self, seq: Seq, entry: &Entry, fact: &Cleared) {
+        self.held = self.held.saturating_sub(fact.held);
+        self.balance = self.balance.changed_by(fact.change).changed_by(fact.fee_change);
+        match fact.how {
+            ClearedAs::Adjusted => {
+                if let Some(posted) = self.transactions.by_seq_mut(fact.original) {
+                    posted.amount_left = lessened(posted.amount_left, fact.change);
+                    posted.fee_left = lessened(posted.fee_left, fact.fee_change);
+                    posted.is_cleared = true;
+                }
+            }
+            ClearedAs::ChargedBack => {
+                if let Some(purchase) = self.transactions.by_seq_mut(fact.original) {
+                    purchase.amount_left = lessened(purchase.amount_left, fact.change);
+                }
+            }
+            ClearedAs::Forced => {
+                let forced = Transaction::forced(seq, entry.at, entry.date, fact);
+                self.transactions.push(forced);
+            }
+            ClearedAs::Posted => {
+                if let Some(first) = self.transactions.by_seq(fact.original) {
+                    let posted = Transaction::cleared(seq, entry.at, fact, first);
+                    self.transactions.complete_hold(fact.original, seq, entry.at);
+                    self.expires_first = self.transactions.next_expiry();
+                    self.transactions.push(posted);
+                }
+            }
+            ClearedAs::Refunded => self.apply_refund_cleared(fact),
+        }
+    }
+
+    /// An announced refund came: what it announced is no more to come, and its purchase gives
+    /// back so much less.
+    fn apply_refund_cleared(&mut self, fact: &Cleared) {
+        let Some(refund) = self.transactions.by_seq_mut(fact.original) else {
+            return;
+        };
+        let Money::RefundPending { of } = refund.money else {
+            return;
+        };
+        let announced = core::mem::take(&mut refund.amount_left);
+        refund.is_cleared = true;
+        if let Some(purchase) = self.transactions.by_seq_mut(of) {
+            purchase.refunded = purchase.refunded.saturating_sub(announced);
+            purchase.amount_left = lessened(purchase.amount_left, fact.change);
+        }
     }
 
     fn apply_hold_expired(&mut self, fact: &HoldExpired) {

@@ -106,6 +106,8 @@ pub struct Entry {
 pub enum Fact {
     /// Money was held or posted at a terminal's request.
     Authorized(Authorized),
+    /// A line of a clearing file was carried out.
+    Cleared(Cleared),
     /// A hold was completed: the money was posted, the rest released.
     Completed(Completed),
     /// Status, ticks or expiry were set; the whole of them stands here.
@@ -129,6 +131,8 @@ pub enum Fact {
     Inquired(Answered),
     /// A card came to be.
     Issued(Issued),
+    /// A line of a clearing file waits for a person.
+    LineParked(LineParked),
     /// Money came in.
     Loaded(Loaded),
     /// An advice could not be posted and waits for a person.
@@ -235,6 +239,169 @@ pub struct Completed {
     pub held: Amount,
     /// What was asked above what may be posted, in cents: it waits for a person.
     pub parked: Amount,
+}
+
+/// What makes a clearing line the same line again.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct LineKey {
+    /// A fingerprint of the file's name.
+    pub file: u64,
+    /// The number that stands in the line.
+    pub line: u32,
+    /// A fingerprint of all that stands in it: another content under one number is another line,
+    /// and a mistake.
+    pub content: u32,
+}
+
+/// A line of a clearing file that was carried out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Cleared {
+    /// The line.
+    pub line: LineKey,
+    /// What it was taken for.
+    pub how: ClearedAs,
+    /// The entry that it settles, or none.
+    pub original: Seq,
+    /// Where the money was spent.
+    pub place: Place,
+    /// What it changes on the account, in cents, without the fee.
+    pub change: Balance,
+    /// What it changes by the fee.
+    pub fee_change: Balance,
+    /// What was held for it, fees included: it is held no more.
+    pub held: Amount,
+    /// What it asks above what may be posted: it waits for a person.
+    pub parked: Amount,
+    /// The balance after it.
+    pub balance: Balance,
+    /// What was available after it.
+    pub available: Balance,
+    /// The reference, or zeros.
+    pub rrn: Rrn,
+    /// The merchant, or zeros.
+    pub merchant: MerchantId,
+    /// The merchant's business.
+    pub mcc: Mcc,
+}
+
+/// What a clearing line was taken for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum ClearedAs {
+    /// What was posted at once is confirmed, or made what it came to.
+    Adjusted = 1,
+    /// A purchase was charged back.
+    ChargedBack = 2,
+    /// Nothing that we know was named: posted all the same.
+    Forced = 3,
+    /// A hold was posted.
+    Posted = 4,
+    /// An announced refund came.
+    Refunded = 5,
+}
+
+impl ClearedAs {
+    const ALL: [Self; 5] =
+        [Self::Adjusted, Self::ChargedBack, Self::Forced, Self::Posted, Self::Refunded];
+
+    /// The name in journal and API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Adjusted => "adjusted",
+            Self::ChargedBack => "charged_back",
+            Self::Forced => "forced",
+            Self::Posted => "posted",
+            Self::Refunded => "refunded",
+        }
+    }
+
+    fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|how| *how as u8 == number)
+    }
+}
+
+/// A line of a clearing file that waits for a person.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LineParked {
+    /// The line.
+    pub line: LineKey,
+    /// Why.
+    pub cause: LineCause,
+    /// The entry that it names, or none.
+    pub original: Seq,
+    /// Cents: positive would take, negative would bring.
+    pub amount: Balance,
+    /// The reference, or zeros.
+    pub rrn: Rrn,
+    /// The merchant, or zeros.
+    pub merchant: MerchantId,
+    /// The merchant's business.
+    pub mcc: Mcc,
+    /// The card that it is about, where it is none of ours.
+    pub stranger: Option<MaskedPan>,
+}
+
+/// Why a clearing line waits for a person.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum LineCause {
+    /// What it names was cleared by another line.
+    AlreadyCleared = 1,
+    /// More than a balance can tell.
+    AmountTooLarge = 2,
+    /// Nothing.
+    AmountZero = 3,
+    /// The card is closed, and nothing that we know was named.
+    CardClosed = 4,
+    /// No card of ours.
+    CardUnknown = 5,
+    /// More comes back than was taken.
+    CreditTooLarge = 6,
+    /// Not in euros.
+    CurrencyForeign = 7,
+    /// What it names was reversed.
+    OriginalReversed = 8,
+    /// It brings money for nothing that we know.
+    OriginalUnknown = 9,
+    /// What it names is too long ago to be settled by itself.
+    OriginalOld = 10,
+}
+
+impl LineCause {
+    const ALL: [Self; 10] = [
+        Self::AlreadyCleared,
+        Self::AmountTooLarge,
+        Self::AmountZero,
+        Self::CardClosed,
+        Self::CardUnknown,
+        Self::CreditTooLarge,
+        Self::CurrencyForeign,
+        Self::OriginalReversed,
+        Self::OriginalUnknown,
+        Self::OriginalOld,
+    ];
+
+    /// The name in journal and API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AlreadyCleared => "already_cleared",
+            Self::AmountTooLarge => "amount_too_large",
+            Self::AmountZero => "amount_zero",
+            Self::CardClosed => "card_closed",
+            Self::CardUnknown => "card_unknown",
+            Self::CreditTooLarge => "credit_too_large",
+            Self::CurrencyForeign => "currency_foreign",
+            Self::OriginalReversed => "original_reversed",
+            Self::OriginalUnknown => "original_unknown",
+            Self::OriginalOld => "original_old",
+        }
+    }
+
+    fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| *cause as u8 == number)
+    }
 }
 
 /// A file action that was carried out.
@@ -628,6 +795,7 @@ impl Entry {
     pub const fn kind(&self) -> &'static str {
         match self.fact {
             Fact::Authorized(_) => "authorized",
+            Fact::Cleared(_) => "cleared",
             Fact::Completed(_) => "completed",
             Fact::ControlsSet(_) => "controls_set",
             Fact::CutOver(_) => "cut_over",
@@ -638,6 +806,7 @@ impl Entry {
             Fact::HoldExpired(_) => "hold_expired",
             Fact::Inquired(_) => "inquired",
             Fact::Issued(_) => "issued",
+            Fact::LineParked(_) => "line_parked",
             Fact::Loaded(_) => "loaded",
             Fact::Parked(_) => "parked",
             Fact::PinChanged(_) => "pin_changed",
@@ -665,11 +834,51 @@ impl Entry {
             | Fact::RefundPending(Refund { answered, .. })
             | Fact::ReversalRemembered(Remembered { answered, .. })
             | Fact::Reversed(Reversed { answered, .. }) => Some(answered),
-            Fact::ControlsSet(_)
+            Fact::Cleared(_)
+            | Fact::ControlsSet(_)
             | Fact::DeclinesCounted { .. }
             | Fact::HoldExpired(_)
             | Fact::Issued(_)
+            | Fact::LineParked(_)
             | Fact::Loaded(_) => None,
+        }
+    }
+
+    /// The card's balance and what was available after it, where it tells them.
+    #[must_use]
+    pub fn balances(&self) -> Option<(Balance, Balance)> {
+        self.card()?;
+        match &self.fact {
+            Fact::Cleared(cleared) => Some((cleared.balance, cleared.available)),
+            Fact::Loaded(loaded) => Some((loaded.balance, loaded.available)),
+            _ => self.answered().map(|answered| (answered.balance, answered.available)),
+        }
+    }
+
+    /// The clearing line within, where the entry came of one.
+    #[must_use]
+    pub const fn line(&self) -> Option<LineKey> {
+        match &self.fact {
+            Fact::Cleared(cleared) => Some(cleared.line),
+            Fact::LineParked(parked) => Some(parked.line),
+            Fact::Authorized(_)
+            | Fact::Completed(_)
+            | Fact::ControlsSet(_)
+            | Fact::CutOver(_)
+            | Fact::Declined(_)
+            | Fact::DeclinedElsewhere(_)
+            | Fact::DeclinesCounted { .. }
+            | Fact::FileActioned(_)
+            | Fact::HoldExpired(_)
+            | Fact::Inquired(_)
+            | Fact::Issued(_)
+            | Fact::Loaded(_)
+            | Fact::Parked(_)
+            | Fact::PinChanged(_)
+            | Fact::Reconciled(_)
+            | Fact::RefundPending(_)
+            | Fact::ReversalRemembered(_)
+            | Fact::Reversed(_) => None,
         }
     }
 }

@@ -20,6 +20,7 @@ mod advice;
 pub mod books;
 pub mod card;
 pub mod channel;
+pub mod clearing;
 pub mod controls;
 pub mod decide;
 pub mod entry;

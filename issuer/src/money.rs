@@ -41,6 +41,12 @@ impl Balance {
         Self(self.0.saturating_sub_unsigned(amount.minor()))
     }
 
+    /// This balance with a signed `change`; see [`Balance::plus`] on saturation.
+    #[must_use]
+    pub const fn changed_by(self, change: Self) -> Self {
+        Self(self.0.saturating_add(change.0))
+    }
+
     /// Whether this balance covers `amount`.
     #[must_use]
     pub const fn covers(self, amount: Amount) -> bool {
@@ -52,6 +58,12 @@ impl Balance {
     pub const fn spendable(self) -> Amount {
         Amount::from_minor(if self.0 > 0 { self.0.unsigned_abs() } else { 0 })
     }
+}
+
+/// What is left taken of `taken` when the account changes by `change`: the account's gain is taken
+/// no more.
+pub(crate) const fn lessened(taken: Amount, change: Balance) -> Amount {
+    Amount::from_minor(taken.minor().saturating_add_signed(-change.0))
 }
 
 impl fmt::Display for Balance {

@@ -77,6 +77,7 @@ impl Totals {
                 GivenBack::Held | GivenBack::Posted | GivenBack::RefundPending => {}
             },
             Fact::Authorized(_)
+            | Fact::Cleared(_)
             | Fact::ControlsSet(_)
             | Fact::CutOver(_)
             | Fact::Declined(_)
@@ -86,6 +87,7 @@ impl Totals {
             | Fact::HoldExpired(_)
             | Fact::Inquired(_)
             | Fact::Issued(_)
+            | Fact::LineParked(_)
             | Fact::Loaded(_)
             | Fact::Parked(_)
             | Fact::PinChanged(_)

@@ -98,13 +98,15 @@ impl Answer {
                 answer.auth_code = Some(auth_code(seq));
             }
             Fact::Declined(_) => answer.missing = answered.missing,
-            Fact::ControlsSet(_)
+            Fact::Cleared(_)
+            | Fact::ControlsSet(_)
             | Fact::CutOver(_)
             | Fact::DeclinedElsewhere(_)
             | Fact::DeclinesCounted { .. }
             | Fact::FileActioned(_)
             | Fact::HoldExpired(_)
             | Fact::Issued(_)
+            | Fact::LineParked(_)
             | Fact::Loaded(_)
             | Fact::Parked(_)
             | Fact::Reconciled(_)
@@ -220,6 +222,18 @@ pub fn auth_code(seq: Seq) -> AuthCode {
         rest /= 36;
     }
     AuthCode::new(octets)
+}
+
+/// The entry whose approval code this is, as long as no shard has more entries than there are
+/// codes.
+#[must_use]
+pub fn seq_of(code: AuthCode) -> Option<Seq> {
+    let digit = |octet: &u8| char::from(*octet).to_digit(36);
+    let number = code.octets().iter().try_fold(0_u64, |sum, octet| {
+        (!octet.is_ascii_lowercase()).then_some(())?;
+        Some(sum * 36 + u64::from(digit(octet)?))
+    })?;
+    (number > 0).then_some(Seq(number))
 }
 
 const fn balances(answered: &Answered) -> Amounts {

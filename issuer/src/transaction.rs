@@ -4,9 +4,10 @@ use alloc::collections::{BTreeSet, VecDeque};
 
 use cekr_iso8583::{CurrencyCode, MerchantId, Rrn};
 
-use crate::entry::{Authorized, Completed, Place, Refund, Seq, Sum};
+use crate::entry::{Authorized, Cleared, Completed, Place, Refund, Seq, Sum};
 use crate::key::RequestKey;
-use crate::money::Amount;
+use crate::money::{Amount, Balance};
+use crate::network::NO_TERMINAL;
 use crate::time::LocalDate;
 
 /// The most transactions that one card keeps, open holds among them: more than a card can make in
@@ -19,6 +20,10 @@ pub const POSTED_MAX: usize = 4_096;
 
 /// How long a posted transaction can be reversed, in milliseconds: as long as answers are kept.
 pub const POSTED_KEPT_MS: u64 = DAY_MS;
+
+/// How long a posted transaction waits to be cleared, in milliseconds: the network brings it
+/// within days.
+pub const UNCLEARED_KEPT_MS: u64 = 30 * DAY_MS;
 
 /// How long an announced refund is remembered, in milliseconds: clearing brings it within weeks.
 pub const REFUND_KEPT_MS: u64 = 30 * DAY_MS;
@@ -82,6 +87,8 @@ pub struct Transaction {
     pub place: Place,
     /// How final the amount is.
     pub sum: Sum,
+    /// Whether a clearing line has settled it.
+    pub is_cleared: bool,
     /// Where the money is.
     pub money: Money,
 }
@@ -111,6 +118,7 @@ impl Transaction {
             refunded: Amount::from_minor(0),
             place: fact.place,
             sum: fact.sum,
+            is_cleared: false,
             money,
         }
     }
@@ -132,6 +140,7 @@ impl Transaction {
             fee_left: answered.fee,
             refunded: Amount::from_minor(0),
             sum: Sum::Exact,
+            is_cleared: false,
             money: Money::Posted,
             // Day, place and merchant stay those of the approval: it used up that day's limits.
             ..*of
@@ -158,7 +167,54 @@ impl Transaction {
             refunded: Amount::from_minor(0),
             place: Place::Shop,
             sum: Sum::Exact,
+            is_cleared: false,
             money: Money::RefundPending { of: fact.original },
+        }
+    }
+
+    /// What the clearing line `fact` made of the hold `of`.
+    pub(crate) fn cleared(seq: Seq, at: u64, fact: &Cleared, of: &Self) -> Self {
+        let amount = taken(fact.change);
+        let fee = taken(fact.fee_change);
+        Self {
+            seq,
+            at,
+            amount,
+            cash: of.cash_of(amount),
+            fee,
+            amount_left: amount,
+            fee_left: fee,
+            refunded: Amount::from_minor(0),
+            sum: Sum::Exact,
+            is_cleared: true,
+            money: Money::Posted,
+            ..*of
+        }
+    }
+
+    /// What a clearing line that named nothing we know has posted.
+    pub(crate) fn forced(seq: Seq, at: u64, date: LocalDate, fact: &Cleared) -> Self {
+        let amount = taken(fact.change);
+        let fee = taken(fact.fee_change);
+        Self {
+            seq,
+            at,
+            date,
+            key: NO_KEY,
+            rrn: fact.rrn,
+            merchant: fact.merchant,
+            transaction_amount: amount,
+            currency: CurrencyCode::EUR,
+            amount,
+            cash: if fact.place == Place::Cashpoint { amount } else { Amount::from_minor(0) },
+            fee,
+            amount_left: amount,
+            fee_left: fee,
+            refunded: Amount::from_minor(0),
+            place: fact.place,
+            sum: Sum::Exact,
+            is_cleared: true,
+            money: Money::Posted,
         }
     }
 
@@ -207,14 +263,32 @@ impl Transaction {
 
     /// Whether it must still be known at `now_ms`, however many came after it.
     fn is_awaited(&self, now_ms: u64) -> bool {
-        let is_coming = self.is_refund() && self.at.saturating_add(REFUND_KEPT_MS) > now_ms;
-        self.is_open() || is_coming
+        let is_coming = self.is_refund() && self.amount_left.minor() > 0;
+        self.is_open() || (is_coming && self.at.saturating_add(REFUND_KEPT_MS) > now_ms)
     }
 
+    /// Whether it may still be named: reversed, or cleared.
     fn is_young(&self, now_ms: u64) -> bool {
-        self.at.saturating_add(POSTED_KEPT_MS) > now_ms
+        let kept_ms = match self.money {
+            Money::Posted if !self.is_cleared => UNCLEARED_KEPT_MS,
+            Money::Completed { .. }
+            | Money::Held { .. }
+            | Money::Posted
+            | Money::RefundPending { .. }
+            | Money::Released => POSTED_KEPT_MS,
+        };
+        self.at.saturating_add(kept_ms) > now_ms
     }
 }
+
+/// What a change of the account has taken from it.
+const fn taken(change: Balance) -> Amount {
+    Amount::from_minor(if change.minor() < 0 { change.minor().unsigned_abs() } else { 0 })
+}
+
+/// The key of what no terminal asked: no message has a class of zero.
+const NO_KEY: RequestKey =
+    RequestKey { acquirer: 0, terminal: NO_TERMINAL, when: 0, stan: 0, class: 0 };
 
 /// The transactions of one card, oldest first.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -215,7 +215,7 @@ impl Audit {
         if *posted != i128::from(card.balance().minor()) {
             tell(Finding::Account { posted: *posted, balance: card.balance() });
         }
-        if let Some((balance, available)) = told_by(entry) {
+        if let Some((balance, available)) = entry.balances() {
             if balance != card.balance() {
                 tell(Finding::Balance { told: balance, found: card.balance() });
             }
@@ -249,14 +249,6 @@ impl Audit {
 #[must_use]
 pub fn card_of(entry: &Entry) -> Option<CardId> {
     entry.card()
-}
-
-/// Balance and available money after `entry`, where it tells them.
-fn told_by(entry: &Entry) -> Option<(Balance, Balance)> {
-    if let Fact::Loaded(loaded) = &entry.fact {
-        return Some((loaded.balance, loaded.available));
-    }
-    entry.answered().map(|answered| (answered.balance, answered.available))
 }
 
 /// Keys that were answered, in two generations of a day each.

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use cekr_iso8583::Pan;
+use cekr_iso8583::{Mcc, MerchantId, Pan, Rrn};
 use cekr_issuer::entry::{
-    Answered, Authority, Authorized, Completed, Issued, Loaded, NO_MERCHANT, NO_RRN, Parked,
-    Reconciled, ReversalFate, Reversed, Sum,
+    Answered, Authority, Authorized, Cleared, Completed, Issued, LineKey, LineParked, Loaded,
+    MaskedPan, NO_MERCHANT, NO_RRN, Parked, Reconciled, ReversalFate, Reversed, Sum,
 };
 use cekr_issuer::network::NO_TERMINAL;
 use cekr_issuer::reply::auth_code;
@@ -46,6 +46,7 @@ pub fn json_of(keyring: &Keyring, pan: Option<Pan>, seq: Seq, entry: &Entry) -> 
 fn add_fact(object: &mut Map<String, Value>, seq: Seq, fact: &Fact) {
     match fact {
         Fact::Authorized(fact) => add_authorized(object, seq, fact),
+        Fact::Cleared(fact) => add_cleared(object, fact),
         Fact::Completed(fact) => add_completed(object, seq, fact),
         Fact::ControlsSet(controls) => add_controls(object, *controls),
         Fact::Declined(answered) => {
@@ -73,6 +74,7 @@ fn add_fact(object: &mut Map<String, Value>, seq: Seq, fact: &Fact) {
             add(object, "auth_code", auth_code(seq).to_string());
         }
         Fact::Issued(fact) => add_issued(object, fact),
+        Fact::LineParked(fact) => add_line_parked(object, fact),
         Fact::Loaded(fact) => add_loaded(object, fact),
         Fact::Parked(fact) => add_parked(object, fact),
         Fact::PinChanged(fact) => {
@@ -113,9 +115,61 @@ fn add_parked(object: &mut Map<String, Value>, fact: &Parked) {
     if fact.original != Seq::NONE {
         add(object, "original_seq", fact.original.0);
     }
-    if let Some(stranger) = fact.stranger {
-        let masked = format!("{:06}******{:04}", stranger.first_six, stranger.last_four);
-        add(object, "pan_masked", masked);
+    add_stranger(object, fact.stranger);
+}
+
+fn add_stranger(object: &mut Map<String, Value>, stranger: Option<MaskedPan>) {
+    if let Some(MaskedPan { first_six, last_four }) = stranger {
+        add(object, "pan_masked", format!("{first_six:06}******{last_four:04}"));
+    }
+}
+
+fn add_line(object: &mut Map<String, Value>, line: LineKey) {
+    add(object, "file", format!("{:016x}", line.file));
+    add(object, "line", line.line);
+}
+
+fn add_cleared(object: &mut Map<String, Value>, fact: &Cleared) {
+    add_line(object, fact.line);
+    add(object, "cleared_as", fact.how.name());
+    if fact.original != Seq::NONE {
+        add(object, "original_seq", fact.original.0);
+    }
+    add(object, "channel", fact.place.name());
+    add(object, "change", fact.change.minor());
+    add(object, "fee_change", fact.fee_change.minor());
+    add(object, "currency", "EUR");
+    add(object, "held_before", fact.held.minor());
+    if !fact.parked.is_zero() {
+        add(object, "parked_amount", fact.parked.minor());
+    }
+    add_merchant(object, fact.rrn, fact.mcc, fact.merchant);
+    add(object, "balance_after", fact.balance.minor());
+    add(object, "available_after", fact.available.minor());
+    if fact.available.minor() < 0 {
+        add(object, "overdrawn", true);
+    }
+}
+
+fn add_line_parked(object: &mut Map<String, Value>, fact: &LineParked) {
+    add_line(object, fact.line);
+    add_stranger(object, fact.stranger);
+    add(object, "cause", fact.cause.name());
+    if fact.original != Seq::NONE {
+        add(object, "original_seq", fact.original.0);
+    }
+    add(object, "amount", fact.amount.minor());
+    add(object, "currency", "EUR");
+    add_merchant(object, fact.rrn, fact.mcc, fact.merchant);
+}
+
+fn add_merchant(object: &mut Map<String, Value>, rrn: Rrn, mcc: Mcc, merchant: MerchantId) {
+    if rrn != NO_RRN {
+        add(object, "rrn", rrn.to_string());
+    }
+    add(object, "mcc", mcc.to_string());
+    if merchant != NO_MERCHANT {
+        add(object, "merchant", merchant.to_string());
     }
 }
 

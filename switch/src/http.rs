@@ -8,6 +8,7 @@
 //! Every route stands in one table, and a test holds that table against `openapi.json`.
 
 mod cards;
+mod clearing;
 mod connections;
 mod error;
 mod events;
@@ -178,6 +179,7 @@ fn routes() -> Vec<Route> {
         route(&get, "/metrics", Anyone, operations::metrics),
         route(&get, "/v1/openapi.json", Anyone, operations::openapi),
         route(&get, "/v1/books", Operator, operations::books),
+        route(&post, "/v1/clearing", Operator, clearing::clear),
         route(&get, "/v1/events", Operator, events::stream),
         route(&get, "/v1/cards", Operator, cards::list),
         route(&post, "/v1/cards", Operator, issue::issue),

@@ -11,6 +11,7 @@
 pub mod answers;
 pub mod archive;
 pub mod audit;
+pub mod clearing;
 pub mod clock;
 pub mod config;
 pub mod control;

@@ -18,6 +18,7 @@ use cekr_issuer::{
 };
 
 use crate::answers::{Answers, AnswersConfig};
+use crate::clearing::LinesSeen;
 use crate::desk::{DeskState, Desks};
 use crate::hsm::SoftHsm;
 use crate::journal::{Full, Journal, Urgency};
@@ -36,6 +37,8 @@ pub struct Shard {
     directory: Mutex<Directory>,
     desks: Desks,
     ledger: Mutex<Ledger>,
+    /// Taken before a card: lines are carried out one after the other.
+    lines_seen: Mutex<LinesSeen>,
     /// The time of the newest entry: an entry's time never goes back in its shard.
     last_at: AtomicU64,
 }
@@ -138,6 +141,7 @@ impl Shard {
             directory: Mutex::default(),
             desks: Desks::default(),
             ledger: Mutex::default(),
+            lines_seen: Mutex::default(),
             last_at: AtomicU64::new(0),
         }
     }
@@ -206,6 +210,12 @@ impl Shard {
             cell.store_controls(card.controls());
         }
         Ok(seq)
+    }
+
+    /// The clearing lines that were carried out.
+    #[must_use]
+    pub const fn lines_seen(&self) -> &Mutex<LinesSeen> {
+        &self.lines_seen
     }
 
     /// The desks.
@@ -334,6 +344,9 @@ impl Shard {
         {
             held.remember(seq, entry.at);
         }
+        if entry.line().is_some() {
+            self.lines_seen.lock().see(seq, &entry);
+        }
         self.ledger.lock().add(seq, &entry);
         Ok(())
     }
@@ -461,7 +474,8 @@ const fn urgency(fact: &Fact) -> Urgency {
             Authority::Here => Urgency::CanWait,
         },
         Fact::Issued(_) => Urgency::CanWait,
-        Fact::Completed(_)
+        Fact::Cleared(_)
+        | Fact::Completed(_)
         | Fact::ControlsSet(_)
         | Fact::CutOver(_)
         | Fact::Declined(_)
@@ -470,6 +484,7 @@ const fn urgency(fact: &Fact) -> Urgency {
         | Fact::FileActioned(_)
         | Fact::HoldExpired(_)
         | Fact::Inquired(_)
+        | Fact::LineParked(_)
         | Fact::Loaded(_)
         | Fact::Parked(_)
         | Fact::PinChanged(_)

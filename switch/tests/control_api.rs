@@ -433,3 +433,37 @@ impl Stream {
         text.replace("0\r\n\r\n", "")
     }
 }
+
+#[test]
+fn a_clearing_line_is_carried_out_once_by_file_and_number() {
+    let running = start("");
+    let caller = Caller::new(&running);
+    let lines = |file: &str, amount: i64| {
+        let line = |number: u32, card: &str| json!({"line": number, "card": card, "amount": amount, "currency": "EUR"});
+        let lines = [line(1, ANA), line(2, "4761730000009999")];
+        caller.post("/v1/clearing", json!({"file": file, "lines": lines}))
+    };
+    let balance = || caller.get(&caller.path_of("ana")).1["balance"].as_i64().unwrap();
+    let before = balance();
+    let (status, first) = lines("visa-1.csv", 12_00);
+    assert_eq!(status, 200, "{first}");
+    assert_eq!(first["data"][0]["outcome"], "forced");
+    assert_eq!(first["data"][1]["outcome"], "parked");
+    assert_eq!(first["data"][1]["cause"], "card_unknown");
+    assert_eq!(balance(), before - 12_00);
+
+    let (_, again) = lines("visa-1.csv", 12_00);
+    assert_eq!(again["data"][0]["repeated"], true);
+    assert_eq!(again["data"][0]["seq"], first["data"][0]["seq"]);
+    assert_eq!(balance(), before - 12_00);
+
+    let (_, other) = lines("visa-1.csv", 13_00);
+    assert_eq!(other["data"][0]["outcome"], "conflict");
+    assert_eq!(balance(), before - 12_00);
+    assert_eq!(lines("visa-2.csv", 13_00).1["data"][0]["outcome"], "forced");
+    assert_eq!(balance(), before - 25_00);
+
+    let long = json!({"line": 1, "card": ANA, "amount": 1, "currency": "EUR", "mcc": "12345"});
+    let refused = caller.post("/v1/clearing", json!({"file": "x", "lines": [long]}));
+    assert_eq!(code(&refused), (400, "invalid_line"));
+}

@@ -17,10 +17,11 @@ use cekr_iso8583::{
 };
 
 use super::{
-    About, Answered, Authority, Authorized, CardId, Completed, Desk, ENTRY_OCTETS, ENTRY_VERSION,
-    Entry, EntryBytes, EntryError, Fact, FileActioned, GivenBack, HoldExpired, Issued, LoadSource,
-    Loaded, MaskedPan, ParkCause, Parked, PinChanged, Place, Reconciled, Refund, Remembered,
-    ReversalFate, Reversed, Seq, ShortText, Sum,
+    About, Answered, Authority, Authorized, CardId, Cleared, ClearedAs, Completed, Desk,
+    ENTRY_OCTETS, ENTRY_VERSION, Entry, EntryBytes, EntryError, Fact, FileActioned, GivenBack,
+    HoldExpired, Issued, LineCause, LineKey, LineParked, LoadSource, Loaded, MaskedPan, ParkCause,
+    Parked, PinChanged, Place, Reconciled, Refund, Remembered, ReversalFate, Reversed, Seq,
+    ShortText, Sum,
 };
 use crate::channel::Channels;
 use crate::controls::Controls;
@@ -53,6 +54,10 @@ impl Entry {
                 put(&mut out, 106, *fact.answered.merchant.octets());
                 put(&mut out, 121, u48(last));
                 KIND_AUTHORIZED
+            }
+            Fact::Cleared(fact) => {
+                encode_cleared(&mut out, fact);
+                KIND_CLEARED
             }
             Fact::Completed(fact) => {
                 encode_answered(&mut out, &fact.answered);
@@ -103,6 +108,10 @@ impl Entry {
                 encode_issued(&mut out, fact);
                 KIND_ISSUED
             }
+            Fact::LineParked(fact) => {
+                encode_line_parked(&mut out, fact);
+                KIND_LINE_PARKED
+            }
             Fact::Loaded(fact) => {
                 encode_loaded(&mut out, fact);
                 KIND_LOADED
@@ -111,10 +120,7 @@ impl Entry {
                 encode_answered(&mut out, &fact.answered);
                 put(&mut out, 30, [fact.cause as u8, u8::from(fact.stranger.is_some())]);
                 put(&mut out, 106, u48(fact.original.0));
-                if let Some(MaskedPan { first_six, last_four }) = fact.stranger {
-                    put(&mut out, 112, first_six.to_le_bytes());
-                    put(&mut out, 116, last_four.to_le_bytes());
-                }
+                encode_stranger(&mut out, 112, fact.stranger);
                 KIND_PARKED
             }
             Fact::PinChanged(fact) => {
@@ -171,6 +177,7 @@ impl Entry {
         let answered = || decode_answered(octets);
         let fact = match kind {
             KIND_AUTHORIZED => Fact::Authorized(decode_authorized(octets, answered()?)?),
+            KIND_CLEARED => Fact::Cleared(decode_cleared(octets)?),
             KIND_COMPLETED => Fact::Completed(Completed {
                 answered: answered()?.without_merchant(),
                 original: Seq(amount48(octets, 106).minor()),
@@ -197,6 +204,7 @@ impl Entry {
             }),
             KIND_INQUIRED => Fact::Inquired(answered()?),
             KIND_ISSUED => Fact::Issued(decode_issued(octets)?),
+            KIND_LINE_PARKED => Fact::LineParked(decode_line_parked(octets)?),
             KIND_LOADED => Fact::Loaded(decode_loaded(octets)?),
             KIND_PARKED => Fact::Parked(decode_parked(octets, answered()?)?),
             KIND_PIN_CHANGED => Fact::PinChanged(PinChanged {
@@ -256,6 +264,8 @@ const KIND_FILE_ACTIONED: u8 = 15;
 const KIND_PARKED: u8 = 16;
 const KIND_PIN_CHANGED: u8 = 17;
 const KIND_RECONCILED: u8 = 18;
+const KIND_CLEARED: u8 = 19;
+const KIND_LINE_PARKED: u8 = 20;
 
 /// In octet 30 of an approval, above the place.
 const ELSEWHERE: u8 = 0x10;
@@ -374,16 +384,99 @@ fn decode_authorized(octets: &EntryBytes, answered: Answered) -> Result<Authoriz
 
 fn decode_parked(octets: &EntryBytes, answered: Answered) -> Result<Parked, EntryError> {
     let [cause, is_stranger] = take(octets, 30);
-    let stranger = MaskedPan {
-        first_six: u32::from_le_bytes(take(octets, 112)),
-        last_four: u16::from_le_bytes(take(octets, 116)),
-    };
     Ok(Parked {
         answered: answered.without_merchant(),
         cause: ParkCause::from_number(cause).ok_or(EntryError::BadField(30))?,
         original: Seq(amount48(octets, 106).minor()),
-        stranger: (is_stranger != 0).then_some(stranger),
+        stranger: (is_stranger != 0).then(|| decode_stranger(octets, 112)),
     })
+}
+
+fn encode_line(out: &mut EntryBytes, line: LineKey) {
+    put(out, 32, line.file.to_le_bytes());
+    put(out, 40, line.line.to_le_bytes());
+    put(out, 44, line.content.to_le_bytes());
+}
+
+fn decode_line(octets: &EntryBytes) -> LineKey {
+    LineKey {
+        file: u64::from_le_bytes(take(octets, 32)),
+        line: u32::from_le_bytes(take(octets, 40)),
+        content: u32::from_le_bytes(take(octets, 44)),
+    }
+}
+
+fn encode_cleared(out: &mut EntryBytes, fact: &Cleared) {
+    encode_line(out, fact.line);
+    put(out, 28, [fact.how as u8]);
+    put(out, 30, [fact.place as u8]);
+    put(out, 48, u48(fact.original.0));
+    put(out, 54, i48(fact.change.minor()));
+    put(out, 60, i48(fact.fee_change.minor()));
+    put(out, 66, u48(fact.held.minor()));
+    put(out, 72, u48(fact.parked.minor()));
+    put(out, 78, i48(fact.balance.minor()));
+    put(out, 84, i48(fact.available.minor()));
+    put(out, 90, fact.mcc.number().to_le_bytes());
+    put(out, 92, *fact.rrn.octets());
+    put(out, 104, *fact.merchant.octets());
+}
+
+fn decode_cleared(octets: &EntryBytes) -> Result<Cleared, EntryError> {
+    Ok(Cleared {
+        line: decode_line(octets),
+        how: ClearedAs::from_number(take::<1>(octets, 28)[0]).ok_or(EntryError::BadField(28))?,
+        place: Place::from_number(take::<1>(octets, 30)[0]).ok_or(EntryError::BadField(30))?,
+        original: Seq(amount48(octets, 48).minor()),
+        change: balance48(octets, 54),
+        fee_change: balance48(octets, 60),
+        held: amount48(octets, 66),
+        parked: amount48(octets, 72),
+        balance: balance48(octets, 78),
+        available: balance48(octets, 84),
+        mcc: Mcc::new(u16::from_le_bytes(take(octets, 90))).ok_or(EntryError::BadField(90))?,
+        rrn: Rrn::new(take(octets, 92)),
+        merchant: MerchantId::new(take(octets, 104)),
+    })
+}
+
+fn encode_line_parked(out: &mut EntryBytes, fact: &LineParked) {
+    encode_line(out, fact.line);
+    put(out, 28, [fact.cause as u8, u8::from(fact.stranger.is_some())]);
+    put(out, 48, u48(fact.original.0));
+    put(out, 54, i48(fact.amount.minor()));
+    put(out, 60, fact.mcc.number().to_le_bytes());
+    put(out, 62, *fact.rrn.octets());
+    put(out, 74, *fact.merchant.octets());
+    encode_stranger(out, 90, fact.stranger);
+}
+
+fn decode_line_parked(octets: &EntryBytes) -> Result<LineParked, EntryError> {
+    let [cause, is_stranger] = take(octets, 28);
+    Ok(LineParked {
+        line: decode_line(octets),
+        cause: LineCause::from_number(cause).ok_or(EntryError::BadField(28))?,
+        original: Seq(amount48(octets, 48).minor()),
+        amount: balance48(octets, 54),
+        mcc: Mcc::new(u16::from_le_bytes(take(octets, 60))).ok_or(EntryError::BadField(60))?,
+        rrn: Rrn::new(take(octets, 62)),
+        merchant: MerchantId::new(take(octets, 74)),
+        stranger: (is_stranger != 0).then(|| decode_stranger(octets, 90)),
+    })
+}
+
+fn encode_stranger(out: &mut EntryBytes, at: usize, stranger: Option<MaskedPan>) {
+    if let Some(MaskedPan { first_six, last_four }) = stranger {
+        put(out, at, first_six.to_le_bytes());
+        put(out, at + 4, last_four.to_le_bytes());
+    }
+}
+
+fn decode_stranger(octets: &EntryBytes, at: usize) -> MaskedPan {
+    MaskedPan {
+        first_six: u32::from_le_bytes(take(octets, at)),
+        last_four: u16::from_le_bytes(take(octets, at + 4)),
+    }
 }
 
 /// Four counts, then four amounts.
