@@ -177,4 +177,9 @@ mod tests {
             assert!(url(wrong).is_err(), "{wrong}");
         }
     }
+
+    #[test]
+    fn a_name_is_escaped_in_a_query() {
+        assert_eq!(escaped("ana&limit=1 č"), "ana%26limit%3D1%20%C4%8D");
+    }
 }

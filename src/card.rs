@@ -306,9 +306,4 @@ mod tests {
         assert_eq!(signed(-300), "-3.00");
         assert_eq!(signed(123_450), "1234.50");
     }
-
-    #[test]
-    fn a_name_is_escaped_in_a_query() {
-        assert_eq!(escaped("ana&limit=1 č"), "ana%26limit%3D1%20%C4%8D");
-    }
 }
