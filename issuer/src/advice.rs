@@ -31,7 +31,7 @@ pub(crate) fn decide(
     }
     match find(request, &ask.named, card) {
         Some(named) if request.key.class == 2 => Ok(complete(request, ask, card, named)),
-        Some(named) if named.takes_more() => {
+        Some(named) if card.transactions().takes_more(named) => {
             elsewhere(request, ask, card, policy, Sum::AddsTo(named.first_of_hold()))
         }
         Some(named) => Ok(park(ParkCause::KnownAlready, named.seq)),

@@ -241,7 +241,7 @@ impl Card {
                 self.declines = Declines { hour: hour_of(entry.at), ..Declines::default() };
             }
             Fact::FileActioned(fact) => self.controls = fact.controls,
-            Fact::HoldExpired(fact) => self.apply_hold_expired(fact),
+            Fact::HoldExpired(fact) => self.apply_hold_expired(entry, fact),
             Fact::Inquired(answered) => self.apply_pin_tries(answered),
             Fact::Issued(fact) => *self = Self::issued(entry.card().unwrap_or_default(), fact),
             Fact::Loaded(fact) => self.apply_loaded(entry, fact),
@@ -294,9 +294,25 @@ impl Card {
             return;
         };
         let posted = Transaction::completed(seq, entry.at, fact, first);
+        self.spend_instead(&posted, fact.original);
         self.transactions.complete_hold(fact.original, seq, entry.at);
         self.expires_first = self.transactions.next_expiry();
         self.transactions.push(posted);
+    }
+
+    /// On the day of its first approval, what was posted counts in place of what was held; what
+    /// was added on other days keeps what it used up.
+    fn spend_instead(&mut self, posted: &Transaction, first: Seq) {
+        let date = posted.date;
+        let Self { transactions, spent, .. } = self;
+        for part in transactions.hold(first).filter(|part| part.date == date) {
+            let cash = part.cash_of(part.amount_left);
+            let held = Spending::of(part.place, cash, part.amount_left);
+            spent.give_back(date, held, cash.minor() > 0);
+        }
+        if spent.date() == date {
+            spent.add(date, Spending::of(posted.place, posted.cash, posted.amount));
+        }
     }
 
     fn apply_cleared(&mut self, seq: Seq, entry: &Entry, fact: &Cleared) {
@@ -322,6 +338,7 @@ impl Card {
             ClearedAs::Posted => {
                 if let Some(first) = self.transactions.by_seq(fact.original) {
                     let posted = Transaction::cleared(seq, entry.at, fact, first);
+                    self.spend_instead(&posted, fact.original);
                     self.transactions.complete_hold(fact.original, seq, entry.at);
                     self.expires_first = self.transactions.next_expiry();
                     self.transactions.push(posted);
@@ -348,10 +365,11 @@ impl Card {
         }
     }
 
-    fn apply_hold_expired(&mut self, fact: &HoldExpired) {
+    fn apply_hold_expired(&mut self, entry: &Entry, fact: &HoldExpired) {
         self.held = self.held.saturating_sub(fact.amount).saturating_sub(fact.fee);
         if let Some(hold) = self.transactions.by_seq_mut(fact.original) {
             let money = core::mem::replace(&mut hold.money, Money::Released);
+            hold.at = entry.at;
             self.end_hold(money, fact.original);
         }
     }

@@ -535,7 +535,7 @@ fn sum(request: &Request, card: &Card) -> Sum {
         | Ask::Withdrawal => None,
     };
     match named {
-        Some(hold) if hold.takes_more() => Sum::AddsTo(hold.first_of_hold()),
+        Some(hold) if card.transactions().takes_more(hold) => Sum::AddsTo(hold.first_of_hold()),
         Some(_) | None => Sum::Estimated,
     }
 }
@@ -568,7 +568,7 @@ fn refund(
     original: Option<RequestKey>,
     card: &Card,
 ) -> Result<Decision, Decline> {
-    if request.amount.minor() == 0 {
+    if request.amount.is_zero() && !request.is_advice() {
         return Err(Reason::AmountZero.into());
     }
     let transactions = card.transactions();

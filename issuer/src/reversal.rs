@@ -25,8 +25,10 @@ pub(crate) fn decide(
     now: Now,
     policy: &Policy,
 ) -> Result<Decision, Decline> {
-    let Some(named) = find(request, ask, card, signals) else {
-        return Ok(without_original(ask, signals));
+    let named = match find(request, ask, card, signals) {
+        Found::Named(named) => named,
+        Found::NoMoney => return Ok(reverse(Reversal::default())),
+        Found::Nothing => return Ok(without_original(ask)),
     };
     let original = card.transactions().settled(named);
     let told = request.transaction_amount.max(ask.actual);
@@ -95,32 +97,44 @@ const fn nothing_of(original: &Transaction) -> Reversal {
     }
 }
 
+/// What a reversal names.
+enum Found<'c> {
+    /// This transaction.
+    Named(&'c Transaction),
+    /// A request that moved no money.
+    NoMoney,
+    /// Nothing that is known.
+    Nothing,
+}
+
 /// By DE 90, else by trace number, time and terminal, else by reference and approval code.
 ///
 /// The answers lead to it at once; the walk is for an original that came from an acquirer which the
-/// reversal does not name.
-fn find<'c>(
-    request: &Request,
-    ask: &ReversalAsk,
-    card: &'c Card,
-    signals: &Signals,
-) -> Option<&'c Transaction> {
+/// reversal does not name. A request that is known and moved nothing ends the search: what else the
+/// reversal carries may be that of another transaction.
+fn find<'c>(request: &Request, ask: &ReversalAsk, card: &'c Card, signals: &Signals) -> Found<'c> {
     let transactions = card.transactions();
     if let OriginalSeen::Approved(seq) = signals.original
         && let Some(found) = transactions.by_seq(seq)
     {
-        return Some(found);
+        return Found::Named(found);
     }
-    transactions.newest(|kept| kept.is_named_by(&ask.original)).or_else(|| {
-        let (rrn, code) = (request.rrn?, ask.auth_code?);
-        transactions.newest(|kept| kept.rrn == rrn && auth_code(kept.seq) == code)
-    })
+    if let Some(found) = transactions.newest(|kept| kept.is_named_by(&ask.original)) {
+        return Found::Named(found);
+    }
+    if signals.original == OriginalSeen::NoMoney {
+        return Found::NoMoney;
+    }
+    let (Some(rrn), Some(code)) = (request.rrn, ask.auth_code) else {
+        return Found::Nothing;
+    };
+    match transactions.newest(|kept| kept.rrn == rrn && auth_code(kept.seq) == code) {
+        Some(found) => Found::Named(found),
+        None => Found::Nothing,
+    }
 }
 
-fn without_original(ask: &ReversalAsk, signals: &Signals) -> Decision {
-    if signals.original == OriginalSeen::NoMoney {
-        return reverse(Reversal::default());
-    }
+fn without_original(ask: &ReversalAsk) -> Decision {
     // An advice is answered 00 so that the terminal stops repeating it.
     let reason = if ask.is_advice { Reason::Approved } else { Reason::NoOriginal };
     Decision::Approve(Effect::Remember { original: ask.original, reason })
@@ -144,5 +158,5 @@ fn billed(original: &Transaction, actual: Amount) -> Amount {
     if original.currency == CurrencyCode::EUR {
         return actual;
     }
-    original.amount.share(actual, original.transaction_amount)
+    original.billed.share(actual, original.transaction_amount)
 }

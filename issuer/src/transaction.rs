@@ -21,8 +21,8 @@ pub const POSTED_MAX: usize = 4_096;
 /// How long a posted transaction can be reversed, in milliseconds: as long as answers are kept.
 pub const POSTED_KEPT_MS: u64 = DAY_MS;
 
-/// How long a posted transaction waits to be cleared, in milliseconds: the network brings it
-/// within days.
+/// How long a posted transaction, or a hold that expired, waits to be cleared, in milliseconds: the
+/// network brings it within days.
 pub const UNCLEARED_KEPT_MS: u64 = 30 * DAY_MS;
 
 /// How long an announced refund is remembered, in milliseconds: clearing brings it within weeks.
@@ -57,7 +57,7 @@ pub enum Money {
 pub struct Transaction {
     /// Its entry.
     pub seq: Seq,
-    /// When it was approved, or completed, ms since 1970: it is kept for a time from then.
+    /// When it was approved, completed or expired, ms since 1970: it is kept for a time from then.
     pub at: u64,
     /// The day that its limits count for.
     pub date: LocalDate,
@@ -73,6 +73,8 @@ pub struct Transaction {
     pub currency: CurrencyCode,
     /// What was approved, in cents.
     pub amount: Amount,
+    /// What DE 4 comes to in cents: above the amount where only part of it could be posted.
+    pub billed: Amount,
     /// The cash in it, without a machine owner's surcharge.
     pub cash: Amount,
     /// The fee that was approved with it.
@@ -111,6 +113,7 @@ impl Transaction {
             transaction_amount: answered.transaction_amount,
             currency: answered.currency,
             amount: answered.amount,
+            billed: answered.amount,
             cash: fact.cash,
             fee: answered.fee,
             amount_left: answered.amount,
@@ -134,6 +137,7 @@ impl Transaction {
             transaction_amount: answered.transaction_amount,
             currency: answered.currency,
             amount: answered.amount,
+            billed: answered.amount.saturating_add(fact.parked),
             cash: of.cash_of(answered.amount),
             fee: answered.fee,
             amount_left: answered.amount,
@@ -160,6 +164,7 @@ impl Transaction {
             transaction_amount: answered.transaction_amount,
             currency: answered.currency,
             amount: answered.amount,
+            billed: answered.amount,
             cash: Amount::from_minor(0),
             fee: Amount::from_minor(0),
             amount_left: answered.amount,
@@ -206,6 +211,7 @@ impl Transaction {
             transaction_amount: amount,
             currency: CurrencyCode::EUR,
             amount,
+            billed: amount,
             cash: if fact.place == Place::Cashpoint { amount } else { Amount::from_minor(0) },
             fee,
             amount_left: amount,
@@ -233,12 +239,6 @@ impl Transaction {
         }
     }
 
-    /// Whether a message with an estimated amount can still add to it.
-    #[must_use]
-    pub const fn takes_more(&self) -> bool {
-        matches!(self.money, Money::Held { .. }) && !matches!(self.sum, Sum::Exact)
-    }
-
     /// The cash in what would be left of it at `amount_left`: the surcharge and the goods of a
     /// purchase with cashback were paid first.
     #[must_use]
@@ -263,14 +263,22 @@ impl Transaction {
 
     /// Whether it must still be known at `now_ms`, however many came after it.
     fn is_awaited(&self, now_ms: u64) -> bool {
-        let is_coming = self.is_refund() && self.amount_left.minor() > 0;
-        self.is_open() || (is_coming && self.at.saturating_add(REFUND_KEPT_MS) > now_ms)
+        match self.money {
+            // One that was reversed too: its completion must not pass for something unknown.
+            Money::Held { expires_at } => {
+                self.is_open() || expires_at.saturating_add(POSTED_KEPT_MS) > now_ms
+            }
+            Money::RefundPending { .. } => {
+                !self.amount_left.is_zero() && self.at.saturating_add(REFUND_KEPT_MS) > now_ms
+            }
+            Money::Completed { .. } | Money::Posted | Money::Released => false,
+        }
     }
 
     /// Whether it may still be named: reversed, or cleared.
     fn is_young(&self, now_ms: u64) -> bool {
         let kept_ms = match self.money {
-            Money::Posted if !self.is_cleared => UNCLEARED_KEPT_MS,
+            Money::Posted | Money::Released if !self.is_cleared => UNCLEARED_KEPT_MS,
             Money::Completed { .. }
             | Money::Held { .. }
             | Money::Posted
@@ -359,6 +367,14 @@ impl Transactions {
                 transaction
             }
         }
+    }
+
+    /// Whether a message with an estimated amount can still add to the hold of `part`.
+    #[must_use]
+    pub fn takes_more(&self, part: &Transaction) -> bool {
+        matches!(part.money, Money::Held { .. })
+            && part.sum != Sum::Exact
+            && self.hold(part.first_of_hold()).any(Transaction::is_open)
     }
 
     /// The hold that begins with the entry `first`: that one, and what was added to it.
