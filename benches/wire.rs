@@ -19,7 +19,7 @@ use cekr_iso8583::CEKR87;
 use cekr_switch::clock::Clock;
 use cekr_switch::config::{Address, Config, Durability};
 use cekr_switch::keyring::StartKey;
-use cekr_switch::server::{Options, Running, Server, Signals};
+use cekr_switch::server::{ClockBehind, Options, Running, Server, Signals};
 
 const CARDS: u64 = 1_024;
 const CONNECTIONS: usize = 64;
@@ -38,6 +38,7 @@ fn switch() -> Running {
         start_key: StartKey::development(),
         clock: Clock::system().expect("the calendar"),
         signals: Signals::Leave,
+        clock_behind: ClockBehind::Refuse,
     };
     let server = Server::bind(config, options).expect("a free port");
     for n in 0..CARDS {

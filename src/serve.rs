@@ -11,7 +11,7 @@ use cekr_switch::clock::Clock;
 use cekr_switch::config::{Address, CashpointRequires, Config, Durability, EcommerceRequires};
 use cekr_switch::http::TokenPlace;
 use cekr_switch::keyring::StartKey;
-use cekr_switch::server::{Options, Running, Server, Signals};
+use cekr_switch::server::{ClockBehind, Options, Running, Server, Signals};
 use cekr_switch::shard::{IssueError, NewCard};
 use cekr_switch::shutdown::StopCause;
 use clap::ValueEnum;
@@ -54,6 +54,9 @@ pub struct ServeArgs {
     /// Spin instead of sleeping: half the round trip, for a whole core
     #[arg(long)]
     busy_poll: bool,
+    /// Start although the clock is minutes behind the journal's newest entry
+    #[arg(long)]
+    accept_clock: bool,
     /// Allow calls that simulate transactions
     #[arg(long)]
     sandbox: bool,
@@ -73,7 +76,9 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         Err(message) => return refused(&message),
     };
     warn_of(&config, args.sandbox);
-    let mut running = match start(config.clone(), args.cards.as_deref(), merge, Signals::Watch) {
+    let behind = if args.accept_clock { ClockBehind::Accept } else { ClockBehind::Refuse };
+    let cards = args.cards.as_deref();
+    let mut running = match start(config.clone(), cards, merge, Signals::Watch, behind) {
         Ok(running) => running,
         Err(message) => return refused(&message),
     };
@@ -119,11 +124,13 @@ pub fn start(
     file: Option<&std::path::Path>,
     merge: Merge,
     signals: Signals,
+    clock_behind: ClockBehind,
 ) -> Result<Running, String> {
     let options = Options {
         start_key: start_key()?,
         clock: Clock::system().map_err(|error| error.to_string())?,
         signals,
+        clock_behind,
     };
     // Read first: a fault of the file must not leave an opened, empty directory behind.
     let records = cards::read_or_built_in(file).map_err(|error| error.to_string())?;

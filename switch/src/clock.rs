@@ -22,7 +22,7 @@ use cekr_issuer::{LocalDate, Now};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::sync::{Arc, AtomicU64, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// Reads the moment; cheap to clone, shared by all threads.
 #[derive(Clone)]
@@ -48,7 +48,8 @@ impl Clock {
     /// If the zone rules of Europe/Ljubljana, which are built in, cannot be read.
     pub fn system() -> Result<Clock, jiff::Error> {
         let day = Arc::new(DayCache::new(TimeZone::get(ZONE)?));
-        Ok(Clock { source: Source::System { started: Instant::now() }, day })
+        let agreement = Arc::new(Agreement::new(unix_ms_of(SystemTime::now()), 0));
+        Ok(Clock { source: Source::System { started: Instant::now(), agreement }, day })
     }
 
     /// A clock that stands still until its hand is moved.
@@ -66,10 +67,10 @@ impl Clock {
     pub fn now(&self) -> Now {
         let unix_ms = match &self.source {
             Source::Manual { unix_ms, .. } => unix_ms.load(READ),
-            // A machine set before 1970 reads as 1970; no card is valid then.
-            Source::System { .. } => SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+            Source::System { started, agreement } => {
+                let counter_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                agreement.judge(unix_ms_of(SystemTime::now()), counter_ms)
+            }
         };
         Now { unix_ms, local_date: self.day.date(unix_ms) }
     }
@@ -81,7 +82,7 @@ impl Clock {
             Source::Manual { started_ms, unix_ms } => {
                 Ticks(unix_ms.load(READ).saturating_sub(*started_ms).saturating_mul(NS_PER_MS))
             }
-            Source::System { started } => {
+            Source::System { started, .. } => {
                 Ticks(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX))
             }
         }
@@ -127,7 +128,77 @@ pub fn utc_transmission_time(unix_ms: u64) -> u32 {
 #[derive(Clone)]
 enum Source {
     Manual { started_ms: u64, unix_ms: Arc<AtomicU64> },
-    System { started: Instant },
+    System { started: Instant, agreement: Arc<Agreement> },
+}
+
+/// Whether the machine's calendar clock goes along with its counter.
+///
+/// A step of the calendar clock is somebody's mistake until it is shown not to be: holds would
+/// expire at once, or a day's limits begin anew. While the two disagree the moment stands still,
+/// and with it expiry and the change of days. Small corrections are followed.
+struct Agreement {
+    /// Calendar less counter when they agreed last, in milliseconds.
+    apart_ms: AtomicI64,
+    /// The moment then.
+    agreed_ms: AtomicU64,
+    is_frozen: AtomicBool,
+}
+
+impl Agreement {
+    fn new(unix_ms: u64, counter_ms: u64) -> Agreement {
+        Agreement {
+            apart_ms: AtomicI64::new(apart(unix_ms, counter_ms)),
+            agreed_ms: AtomicU64::new(unix_ms),
+            is_frozen: AtomicBool::new(false),
+        }
+    }
+
+    /// The moment to go by.
+    fn judge(&self, unix_ms: u64, counter_ms: u64) -> u64 {
+        let apart_ms = apart(unix_ms, counter_ms);
+        let before_ms = self.apart_ms.load(READ);
+        if apart_ms.abs_diff(before_ms) > JUMP_MS {
+            return self.freeze(apart_ms.saturating_sub(before_ms));
+        }
+        if apart_ms != before_ms {
+            self.apart_ms.store(apart_ms, READ);
+        }
+        self.agreed_ms.store(unix_ms, READ);
+        if self.is_frozen.load(READ) {
+            self.thaw();
+        }
+        unix_ms
+    }
+
+    #[cold]
+    fn freeze(&self, jump_ms: i64) -> u64 {
+        if !self.is_frozen.swap(true, READ) {
+            tracing::error!(
+                jump_ms,
+                "the machine's clock has jumped; until it agrees again nothing expires and no day \
+                 begins. Set it right, or restart the switch if it is right now"
+            );
+        }
+        self.agreed_ms.load(READ)
+    }
+
+    #[cold]
+    fn thaw(&self) {
+        if self.is_frozen.swap(false, READ) {
+            tracing::info!("the machine's clock agrees again");
+        }
+    }
+}
+
+fn apart(unix_ms: u64, counter_ms: u64) -> i64 {
+    let ms = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    ms(unix_ms).saturating_sub(ms(counter_ms))
+}
+
+/// A machine set before 1970 reads as 1970; no card is valid then.
+fn unix_ms_of(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The calendar day that was asked for last, with the moments at which it begins and ends.
@@ -187,6 +258,8 @@ impl DayCache {
 /// The programme's zone, by which days and months of limits are counted.
 const ZONE: &str = "Europe/Ljubljana";
 const READ: Ordering = Ordering::Relaxed;
+/// A step of the calendar clock against the counter that is no correction any more.
+const JUMP_MS: u64 = 5_000;
 const NS_PER_MS: u64 = 1_000_000;
 const MS_PER_MINUTE: u64 = 60_000;
 const SECONDS_PER_MINUTE: u64 = 60;
@@ -294,6 +367,22 @@ mod tests {
     fn de_7_is_in_utc() {
         assert_eq!(utc_transmission_time(ms("2026-11-22T09:05:07Z")), 11_22_09_05_07);
         assert_eq!(utc_transmission_time(ms("2026-01-01T00:00:00Z")), 1_01_00_00_00);
+    }
+
+    #[test]
+    fn a_jump_against_the_counter_stops_the_moment_until_both_agree_again() {
+        let start = ms("2026-11-22T22:59:58Z");
+        let agreement = Agreement::new(start, 0);
+        assert_eq!(agreement.judge(start + 1_000, 1_000), start + 1_000);
+        // Corrections, small ones and many, are followed.
+        assert_eq!(agreement.judge(start + 7_000, 2_000), start + 7_000);
+        assert_eq!(agreement.judge(start + 12_999, 3_000), start + 12_999);
+        let agreed = start + 12_999;
+        for jumped in [start + 86_400_000, start, 0, agreed + 1_000 + 5_001] {
+            assert_eq!(agreement.judge(jumped, 4_000), agreed, "{jumped}");
+        }
+        assert_eq!(agreement.judge(agreed + 6_000, 5_000), agreed + 6_000);
+        assert_eq!(agreement.judge(agreed + 7_000, 6_000), agreed + 7_000);
     }
 
     #[test]

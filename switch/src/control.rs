@@ -320,13 +320,14 @@ impl Control {
         };
         while at != Seq::NONE && items.len() < limit {
             let Some(entry) = self.shard.entry(at) else {
-                at = Seq::NONE;
                 break;
             };
             items.push(entry_view::json(&self.shard, at, &entry));
             at = entry.previous;
         }
-        Ok((Page { items, has_more: at != Seq::NONE }, newest))
+        // In memory old entries are gone: there is more only where asking again would bring it.
+        let has_more = at != Seq::NONE && self.shard.entry(at).is_some();
+        Ok((Page { items, has_more }, newest))
     }
 
     fn move_between(

@@ -314,7 +314,7 @@ fn add(object: &mut Map<String, Value>, key: &str, value: impl Into<Value>) {
 }
 
 /// RFC 3339 in UTC with milliseconds.
-fn moment(unix_ms: u64) -> String {
+pub(crate) fn moment(unix_ms: u64) -> String {
     let ms = i64::try_from(unix_ms).unwrap_or(i64::MAX);
     Timestamp::from_millisecond(ms).map(|at| format!("{at:.3}")).unwrap_or_default()
 }

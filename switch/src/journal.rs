@@ -279,6 +279,11 @@ impl Journal {
         })
     }
 
+    /// How many entries there are to be had at most, in memory; `None` on a disk, which keeps all.
+    pub fn kept_max(&self) -> Option<u64> {
+        self.inner.files.is_none().then(|| self.inner.queue.kept_max())
+    }
+
     /// Calls `wake` once after each commit, with the newest durable entry, on the journal's
     /// thread. Whoever waits looks at [`Journal::durable`] again after it has registered. In
     /// memory mode there is nothing to wait for, and no call.

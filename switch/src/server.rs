@@ -21,6 +21,7 @@ use crate::control::Control;
 use crate::disk::{FileDisk, TakeError};
 use crate::engine::{Engine, Link};
 use crate::entropy;
+use crate::entry_view::moment;
 use crate::http::token::{self, Token};
 use crate::http::{self, Api, ApiParts, TokenPlace};
 use crate::journal::{Journal, JournalFailure, OpenError, Recovered};
@@ -41,6 +42,18 @@ pub struct Options {
     pub clock: Clock,
     /// Whether the process's signals are the switch's.
     pub signals: Signals,
+    /// What becomes of a clock that is behind the journal.
+    pub clock_behind: ClockBehind,
+}
+
+/// What becomes of a start at which the clock is minutes behind the journal's newest entry.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ClockBehind {
+    /// It goes on: new entries get that entry's moment until the clock has passed it.
+    Accept,
+    /// It is refused.
+    #[default]
+    Refuse,
 }
 
 /// What becomes of SIGTERM and Ctrl-C.
@@ -85,6 +98,20 @@ pub enum StartError {
     /// The clock's zone rules are missing from the build.
     #[error("the calendar of Europe/Ljubljana is not built in: {0}")]
     Calendar(#[from] jiff::Error),
+    /// The clock was set back.
+    #[error(
+        "{}: the clock says {now} and the newest entry was made at {newest}\nhelp: set the clock; \
+         or `--accept-clock` gives new entries that moment until the clock has passed it",
+        dir.display()
+    )]
+    ClockBehind {
+        /// The data directory.
+        dir: PathBuf,
+        /// What the clock says, RFC 3339.
+        now: String,
+        /// When the newest entry was made.
+        newest: String,
+    },
     /// Another process has the directory, or it cannot be made.
     #[error("{0}")]
     Directory(#[from] TakeError),
@@ -169,6 +196,9 @@ impl Server {
             Durability::None => (in_memory(&config), None),
             Durability::Sync => {
                 let (shard, recovered) = on_disk(&config, &options.start_key)?;
+                if options.clock_behind == ClockBehind::Refuse {
+                    check_clock(&config, &options.clock, &shard)?;
+                }
                 (shard, Some(recovered))
             }
         };
@@ -509,6 +539,16 @@ fn on_disk(config: &Config, start_key: &StartKey) -> Result<(Shard, Recovered), 
     Ok((shard, recovered))
 }
 
+/// Refuses a clock that is behind the newest entry by more than a correction.
+fn check_clock(config: &Config, clock: &Clock, shard: &Shard) -> Result<(), StartError> {
+    let (now, newest) = (clock.now().unix_ms, shard.last_at());
+    if now.saturating_add(CLOCK_BEHIND_MAX_MS) >= newest {
+        return Ok(());
+    }
+    let [now, newest] = [now, newest].map(moment);
+    Err(StartError::ClockBehind { dir: Path::new(&config.data.dir).to_owned(), now, newest })
+}
+
 fn answers(config: &Config) -> AnswersConfig {
     AnswersConfig {
         answers_max: config.switch.answers_max,
@@ -580,6 +620,8 @@ const HELP_HTTP: &str = "`--http ADDR` or [http] addr names another one; port 0 
 /// More lanes than this want to be asked for.
 const LANES_UNASKED_MAX: usize = 16;
 const SWEEP_MS: u64 = 500;
+/// How far the clock may be behind the journal's newest entry at a start.
+const CLOCK_BEHIND_MAX_MS: u64 = 5 * 60 * 1_000;
 /// How long the control API's last answers may take to leave.
 const EDGE_GRACE: Duration = Duration::from_millis(500);
 /// How often a start looks whether its cards are durable.

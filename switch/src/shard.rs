@@ -176,6 +176,12 @@ impl Shard {
         &self.hsm
     }
 
+    /// When the newest entry was made, ms since 1970.
+    #[must_use]
+    pub fn last_at(&self) -> u64 {
+        self.last_at.load(Ordering::Relaxed)
+    }
+
     /// `now`, or the time of the newest entry where the clock went back behind it.
     #[must_use]
     pub fn not_before_last(&self, now: Now) -> Now {
@@ -209,6 +215,7 @@ impl Shard {
         if matches!(entry.fact, Fact::ControlsSet(_) | Fact::FileActioned(_)) {
             cell.store_controls(card.controls());
         }
+        self.keep_ledger_near(seq);
         Ok(seq)
     }
 
@@ -245,6 +252,7 @@ impl Shard {
         let appended = self.journal.append_as(&entry.encode(), urgency(&entry.fact))?;
         entry.at = appended.at;
         **state = DeskState { last_seq: appended.seq, last_at: entry.at };
+        self.keep_ledger_near(appended.seq);
         Ok((appended.seq, entry))
     }
 
@@ -415,8 +423,8 @@ impl Shard {
 
     /// The books up to the newest durable entry, with its number.
     ///
-    /// Entries are folded when somebody asks and, so that none leaves the ring of recent entries
-    /// before, by a background tick.
+    /// Entries are folded when somebody asks, by a background tick, and, where they are kept
+    /// nowhere else, before they leave the ring of recent ones.
     #[must_use]
     pub fn books(&self) -> (Books, Seq) {
         let ledger = self.ledger_through(self.journal.durable());
@@ -432,6 +440,11 @@ impl Shard {
     /// The ledger with all entries up to `seq` within.
     fn ledger_through(&self, seq: Seq) -> MutexGuard<'_, Ledger> {
         let mut ledger = self.ledger.lock();
+        self.fold(&mut ledger, seq);
+        ledger
+    }
+
+    fn fold(&self, ledger: &mut Ledger, seq: Seq) {
         while ledger.seen() < seq {
             let next = ledger.seen().next();
             let Some(entry) = self.entry(next) else {
@@ -439,10 +452,27 @@ impl Shard {
             };
             ledger.add(next, &entry);
         }
-        ledger
     }
 
-    /// A recent entry.
+    /// Lets the ledger follow before entries leave the ring that are kept nowhere else: a few at
+    /// a time, for a card's lock is held.
+    fn keep_ledger_near(&self, seq: Seq) {
+        let Some(kept) = self.journal.kept_max() else {
+            return;
+        };
+        let step = (kept / 4).clamp(1, LEDGER_STEP);
+        if !seq.0.is_multiple_of(step) {
+            return;
+        }
+        let mut ledger = self.ledger.lock();
+        let behind = seq.0.saturating_sub(ledger.seen().0);
+        if behind > kept / 2 {
+            let upto = Seq(ledger.seen().0.saturating_add(step.saturating_mul(2)).min(seq.0));
+            self.fold(&mut ledger, upto);
+        }
+    }
+
+    /// An entry: a recent one from memory, another one from the disk.
     #[must_use]
     pub fn entry(&self, seq: Seq) -> Option<Entry> {
         Entry::decode(&self.journal.entry(seq)?).ok()
@@ -494,6 +524,9 @@ const fn urgency(fact: &Fact) -> Urgency {
         | Fact::Reversed(_) => Urgency::MustGo,
     }
 }
+
+/// Entries between two looks at how far the ledger is behind.
+const LEDGER_STEP: u64 = 1_024;
 
 fn opening_reference() -> Reference {
     Reference::new("opening").unwrap_or_else(|| unreachable!("seven octets fit"))
@@ -554,6 +587,27 @@ mod tests {
         let id = shard.id_by_mok_id(2).unwrap();
         assert_eq!(shard.snapshot(id).unwrap().balance, Balance::from_minor(50_00));
         assert_eq!(shard.entry(Seq(4)).unwrap().previous, Seq(3));
+    }
+
+    #[test]
+    fn the_books_lose_no_entry_that_leaves_a_memory_of_eight() {
+        let config = JournalConfig { recent_max: 8, ..JournalConfig::default() };
+        let keyring = Keyring::ephemeral(&mut |out| out.fill(7));
+        let sizes = AnswersConfig { answers_max: 64, window_min_ms: 0 };
+        let shard = Shard::new(Journal::memory(&config), keyring, sizes);
+        shard.issue(new_card(4_761_730_000_000_011, 1, 100_00), NOW).unwrap();
+        let cell = shard.cards().by_id(CardId(0)).unwrap();
+        for number in 1..=100 {
+            let mut card = cell.lock();
+            let reference = Reference::new(&number.to_string()).unwrap();
+            let fact = loaded(&card, Amount::from_minor(1), LoadSource::Upn, reference);
+            let entry = entry_of(&card, NOW, fact);
+            shard.commit(cell, &mut card, &entry).unwrap();
+        }
+        let (books, seen) = shard.books();
+        assert_eq!(seen, Seq(102));
+        assert_eq!(books.total(cekr_issuer::books::Account::CardLiability), 101_00);
+        assert_eq!(shard.entry(Seq(90)), None, "it has left");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 pub use std::sync::{Arc, OnceLock, Weak};
 pub use std::thread::{Builder as ThreadBuilder, JoinHandle, Thread, current as current_thread};
 

@@ -275,6 +275,7 @@ fn what_was_answered_is_there_after_a_restart() {
         start_key: cekr_switch::keyring::StartKey::development(),
         clock: cekr_switch::clock::Clock::system().unwrap(),
         signals: cekr_switch::server::Signals::Leave,
+        clock_behind: cekr_switch::server::ClockBehind::Refuse,
     };
     let server = cekr_switch::server::Server::bind(config, options).unwrap();
     let id = server.control().find("ana").unwrap();

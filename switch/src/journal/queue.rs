@@ -21,6 +21,8 @@ pub(super) struct Queue {
     reserve_octets: u64,
     /// Entries that may wait; none ever waits in memory mode.
     pending: Pending,
+    /// Entries that the ring holds.
+    kept_max: u64,
     /// Whom to wake; none while the journal is driven by hand.
     writer: OnceLock<Thread>,
 }
@@ -64,6 +66,7 @@ struct Inside {
 impl Queue {
     /// A queue that takes nothing until it is opened.
     pub(super) fn new(recent: Recent, pending: Pending, config: &JournalConfig) -> Queue {
+        let kept_max = recent.kept_max();
         let inside = Inside { recent, last_at: 0, asleep: false, open: false };
         Queue {
             inside: CachePadded::new(Mutex::new(inside)),
@@ -72,6 +75,7 @@ impl Queue {
             room_octets: AtomicU64::new(u64::MAX),
             reserve_octets: config.reserve_octets,
             pending,
+            kept_max,
             writer: OnceLock::new(),
         }
     }
@@ -157,6 +161,11 @@ impl Queue {
 
     pub(super) fn entry(&self, seq: u64) -> Option<EntryBytes> {
         self.inside.lock().recent.entry(seq).copied()
+    }
+
+    /// Entries that the ring holds at most.
+    pub(super) fn kept_max(&self) -> u64 {
+        self.kept_max
     }
 
     pub(super) fn appended(&self) -> u64 {

@@ -51,6 +51,11 @@ impl Recent {
         self.chunks.get(chunk)?.get(slot)
     }
 
+    /// How many entries it holds when it is full.
+    pub(super) fn kept_max(&self) -> u64 {
+        self.slot_mask + 1
+    }
+
     /// Sequence number of the newest entry; 0 while there is none.
     pub(super) fn last(&self) -> u64 {
         self.last

@@ -12,7 +12,7 @@ use cekr_issuer::{Amount, CardStatus, Channels, Controls};
 use cekr_switch::clock::Clock;
 use cekr_switch::config::Config;
 use cekr_switch::keyring::StartKey;
-use cekr_switch::server::{Options, Running, Server, Signals};
+use cekr_switch::server::{ClockBehind, Options, Running, Server, Signals};
 use cekr_switch::shard::NewCard;
 
 pub const ANA: &str = "4761730000000011";
@@ -40,6 +40,7 @@ pub fn bind(settings: &str) -> Result<Server, cekr_switch::server::StartError> {
         start_key: StartKey::development(),
         clock: Clock::system().unwrap(),
         signals: Signals::Leave,
+        clock_behind: ClockBehind::Refuse,
     };
     let server = Server::bind(config, options)?;
     for (name, pan, mok_id) in [("ana", ANA, 123_456_782), ("bor", BOR, 223_456_781)] {
@@ -49,7 +50,7 @@ pub fn bind(settings: &str) -> Result<Server, cekr_switch::server::StartError> {
     Ok(server)
 }
 
-fn issue(server: &Server, name: &str, pan: &str, mok_id: u32) {
+pub fn issue(server: &Server, name: &str, pan: &str, mok_id: u32) {
     let card = NewCard {
         pan: Pan::parse(pan.as_bytes()).unwrap(),
         name: Name::new(name).unwrap(),

@@ -1,0 +1,99 @@
+//! Starts on a directory that was in use: by which clock, and with how much of the past at hand.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+mod common;
+
+use cekr_switch::clock::{Clock, ManualClock};
+use cekr_switch::config::Config;
+use cekr_switch::keyring::StartKey;
+use cekr_switch::server::{ClockBehind, Options, Server, Signals, StartError};
+
+use common::{ANA, Scratch};
+
+const MORNING_MS: u64 = 1_795_341_600_000;
+const MINUTE_MS: u64 = 60_000;
+
+/// A switch on this directory whose clock says so, with so many entries in memory.
+fn bind(
+    scratch: &Scratch,
+    in_memory: usize,
+    unix_ms: u64,
+    clock_behind: ClockBehind,
+) -> Result<(Server, ManualClock), StartError> {
+    let free = "[[listener]]\naddr = \"127.0.0.1:0\"\n[http]\naddr = \"127.0.0.1:0\"\n";
+    let settings = format!("{}{free}operator_token = \"t\"\n", scratch.settings());
+    let mut config = Config::parse(&settings, "test").unwrap();
+    (config.journal.recent_max, config.journal.queue_max) = (in_memory, in_memory);
+    config.journal.segment_octets = 4096;
+    let (clock, hand) = Clock::manual(unix_ms);
+    let start_key = StartKey::development();
+    let options = Options { start_key, clock, signals: Signals::Leave, clock_behind };
+    Ok((Server::bind(config, options)?, hand))
+}
+
+/// Issues a card at the clock's moment.
+fn issue(server: &Server) {
+    common::issue(server, "ana", ANA, 123_456_782);
+    server.settle().unwrap();
+}
+
+#[test]
+fn a_clock_more_than_five_minutes_behind_the_journal_is_refused_unless_accepted() {
+    let scratch = Scratch::new("clock");
+    let (server, _) = bind(&scratch, 64, MORNING_MS, ClockBehind::Refuse).unwrap();
+    issue(&server);
+    drop(server);
+    let start = |behind_ms, then| {
+        bind(&scratch, 64, MORNING_MS - behind_ms, then).map(|(server, _)| server)
+    };
+    assert!(start(5 * MINUTE_MS, ClockBehind::Refuse).is_ok());
+    let refused = match start(5 * MINUTE_MS + 1, ClockBehind::Refuse) {
+        Err(error @ StartError::ClockBehind { .. }) => error.to_string(),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it started"),
+    };
+    assert!(refused.contains("made at 2026-11-22T10:00:00.000Z"), "{refused}");
+    assert!(refused.contains("--accept-clock"), "{refused}");
+
+    let server = start(60 * MINUTE_MS, ClockBehind::Accept).unwrap();
+    let control = server.control();
+    let id = control.find("ana").unwrap();
+    control.lock(id, server.clock().now()).unwrap();
+    let newest = control.shard().journal().appended();
+    let entry = control.shard().entry(newest).unwrap();
+    assert_eq!(entry.at, MORNING_MS, "time does not go back in the journal");
+}
+
+#[test]
+fn history_goes_back_to_the_issue_however_few_entries_are_in_memory() {
+    let scratch = Scratch::new("history");
+    for round in 0..2 {
+        let (server, _) = bind(&scratch, 8, MORNING_MS, ClockBehind::Refuse).unwrap();
+        if round == 0 {
+            issue(&server);
+        }
+        let control = server.control();
+        let id = control.find("ana").unwrap();
+        if round == 0 {
+            for _ in 0..30 {
+                control.lock(id, server.clock().now()).unwrap();
+                server.settle().unwrap();
+                control.unlock(id, server.clock().now()).unwrap();
+                server.settle().unwrap();
+            }
+        }
+        let mut seqs = Vec::new();
+        let mut before = None;
+        loop {
+            let (page, _) = control.transactions(id, before, 7).unwrap();
+            seqs.extend(page.items.iter().map(|item| item["seq"].as_u64().unwrap()));
+            before = seqs.last().map(|seq| cekr_issuer::Seq(*seq));
+            if !page.has_more {
+                break;
+            }
+        }
+        assert_eq!(seqs, (1..=62).rev().collect::<Vec<_>>());
+        assert_eq!(control.shard().books().1, cekr_issuer::Seq(62));
+    }
+}
