@@ -21,6 +21,8 @@ pub(super) struct Writer {
     active: Arc<dyn DiskFile>,
     draft: Draft,
     batch_max: usize,
+    /// Whether it was told that there is no room: it looks a thousand times a second.
+    lacks_room: bool,
 }
 
 /// What a writer is made of.
@@ -48,7 +50,16 @@ impl Writer {
     pub(super) fn new(parts: WriterParts) -> Writer {
         let WriterParts { disk, pool, shelf, chain, active, batch_max } = parts;
         let batch_max = batch_max.clamp(1, BATCH_ENTRIES_MAX);
-        Writer { disk, pool, shelf, chain, active, draft: Draft::new(), batch_max }
+        Writer {
+            disk,
+            pool,
+            shelf,
+            chain,
+            active,
+            draft: Draft::new(),
+            batch_max,
+            lacks_room: false,
+        }
     }
 
     /// Commits one batch, if anything waits; else seals the last one.
@@ -139,10 +150,13 @@ impl Writer {
         let (file, octets) = match opened {
             Ok(opened) => opened,
             Err(error) => {
-                tracing::warn!(%error, segment = next, "the journal has no room for now");
+                if !std::mem::replace(&mut self.lacks_room, true) {
+                    tracing::warn!(%error, segment = next, "the journal has no room for now");
+                }
                 return Ok(false);
             }
         };
+        self.lacks_room = false;
         self.pool.taken(next.saturating_add(1));
         for folder in [segment::POOL_FOLDER, segment::FOLDER] {
             let failed = |error| failure(FailedAction::SyncFolder, folder, error);
