@@ -8,6 +8,7 @@
 pub mod book;
 pub mod load;
 pub mod message;
+pub mod mount;
 pub mod tracer;
 
 use std::collections::hash_map::RandomState;
@@ -295,7 +296,7 @@ impl Switch {
         let pid = self.pid();
         let watch = std::thread::spawn(move || {
             if end.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-                must("sh", &["-c", &format!("kill -KILL {pid}")]);
+                run("sh", &["-c", &format!("kill -KILL {pid}")]);
             }
         });
         let status = self.child.wait().unwrap();
@@ -304,9 +305,9 @@ impl Switch {
         Ended { code: status.code(), stderr: self.setup.said() }
     }
 
-    /// Asks it to stop and waits for that.
+    /// Asks it to stop and waits for that; it may have stopped already.
     pub fn stop(mut self) -> Ended {
-        must("sh", &["-c", &format!("kill -TERM {}", self.pid())]);
+        run("sh", &["-c", &format!("kill -TERM {}", self.pid())]);
         self.wait()
     }
 
