@@ -1,5 +1,7 @@
 //! One card: its controls, its money, its counters; [`Card::apply`] is the only way it changes.
 
+mod state;
+
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 

@@ -549,7 +549,7 @@ impl Place {
         }
     }
 
-    const fn from_number(number: u8) -> Option<Self> {
+    pub(crate) const fn from_number(number: u8) -> Option<Self> {
         match number {
             1 => Some(Self::Cashpoint),
             2 => Some(Self::Online),

@@ -36,6 +36,7 @@ pub mod reconciliation;
 pub mod reply;
 pub mod request;
 pub mod reversal;
+pub mod snapshot;
 pub mod time;
 pub mod transaction;
 

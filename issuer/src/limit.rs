@@ -6,6 +6,7 @@ use crate::entry::Place;
 use crate::money::{Amount, Balance};
 use crate::policy::Limits;
 use crate::reason::Reason;
+use crate::snapshot::{Reader, SnapshotError, Writer};
 use crate::time::LocalDate;
 
 /// What a card used up of its limits.
@@ -58,6 +59,25 @@ pub enum LoadRefused {
 }
 
 impl Spent {
+    pub(crate) fn write_state(&self, out: &mut Writer<'_>) {
+        let Self { date, cash, cash_count, pos, online, load, load_month } = self;
+        out.small(date.packed());
+        out.small(*cash_count);
+        [cash, pos, online, load, load_month].into_iter().for_each(|sum| out.amount(*sum));
+    }
+
+    pub(crate) fn read_state(from: &mut Reader<'_>) -> Result<Self, SnapshotError> {
+        Ok(Self {
+            date: LocalDate::from_packed(from.small()?),
+            cash_count: from.small()?,
+            cash: from.amount()?,
+            pos: from.amount()?,
+            online: from.amount()?,
+            load: from.amount()?,
+            load_month: from.amount()?,
+        })
+    }
+
     /// Judges a spending on `date`: amounts first, then counts.
     ///
     /// # Errors

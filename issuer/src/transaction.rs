@@ -307,6 +307,19 @@ pub struct Transactions {
 }
 
 impl Transactions {
+    /// The same transactions again, oldest first, and the open holds among them.
+    pub(crate) fn restored(kept: VecDeque<Transaction>) -> Self {
+        let holds = kept.iter().filter(|kept| kept.is_open()).filter_map(|kept| match kept.money {
+            Money::Held { expires_at } => Some((expires_at, kept.seq)),
+            Money::Completed { .. }
+            | Money::Posted
+            | Money::RefundPending { .. }
+            | Money::Released => None,
+        });
+        let holds = holds.collect();
+        Self { kept, holds }
+    }
+
     /// Whether one more can be kept.
     #[must_use]
     pub fn has_room(&self) -> bool {
@@ -454,7 +467,7 @@ impl Transactions {
     }
 
     /// The transactions, oldest first.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Transaction> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Transaction> + ExactSizeIterator {
         self.kept.iter()
     }
 }

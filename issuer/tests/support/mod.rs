@@ -16,7 +16,7 @@ use cekr_issuer::entry::{Issued, LoadSource, Loaded, Name, Reference};
 use cekr_issuer::policy::{CashpointRequires, EcommerceRequires, Limits};
 use cekr_issuer::{
     Amount, Answer, Balance, Card, CardId, CardStatus, Channels, Controls, Entry, Fact, Inbound,
-    LocalDate, Now, OriginalSeen, Policy, Proofs, Reason, Reject, Signals, decide,
+    LocalDate, Now, OriginalSeen, Policy, Proofs, Reason, Reject, Signals, decide, snapshot,
 };
 
 /// 2026-11-22T10:00:00Z.
@@ -225,5 +225,8 @@ impl Account {
         assert_eq!(liability, i128::from(self.card.balance().minor()));
         assert_eq!(books.held(), i128::from(self.card.held().minor()));
         assert_eq!(again, self.card, "the entries give the card again");
+        let mut octets = Vec::new();
+        snapshot::encode(&self.card, &mut octets);
+        assert_eq!(snapshot::decode(&octets).as_ref(), Ok(&self.card), "so does its state");
     }
 }

@@ -1,0 +1,95 @@
+//! A card's fields in and out of the octets of a checkpoint.
+
+use alloc::boxed::Box;
+
+use super::{Card, Declines, Rare};
+use crate::controls::Controls;
+use crate::entry::{CardId, Seq};
+use crate::limit::Spent;
+use crate::snapshot::{Reader, SnapshotError, Writer};
+use crate::transaction::Transactions;
+
+impl Card {
+    pub(crate) fn write_state(&self, out: &mut Writer<'_>) {
+        let Self {
+            id,
+            controls,
+            balance,
+            held,
+            limited,
+            pvv,
+            pin_tries_left,
+            spent,
+            declines,
+            expires_first,
+            last_seq,
+            last_at,
+            transactions,
+            rare,
+        } = self;
+        out.small(id.0);
+        out.number(controls.word());
+        out.balance(*balance);
+        out.amount(*held);
+        out.put([u8::from(*limited), u8::from(pvv.is_some()), *pin_tries_left]);
+        out.put(pvv.unwrap_or_default().to_le_bytes());
+        spent.write_state(out);
+        out.number(declines.hour);
+        out.small(declines.entered);
+        out.small(declines.counted);
+        out.number(*expires_first);
+        out.number(last_seq.0);
+        out.number(*last_at);
+        out.all(transactions.iter(), Writer::transaction);
+        out.put([u8::from(rare.is_some())]);
+        if let Some(rare) = rare {
+            let Rare { remembered, loads, dispense_faults } = &**rare;
+            out.all(remembered.iter(), Writer::key);
+            out.all(loads.iter(), |out, mark| out.number(*mark));
+            out.all(dispense_faults.iter(), |out, at| out.number(*at));
+        }
+    }
+
+    pub(crate) fn read_state(from: &mut Reader<'_>) -> Result<Self, SnapshotError> {
+        let id = CardId(from.small()?);
+        let controls = Controls::from_word(from.number()?);
+        let balance = from.balance()?;
+        let held = from.amount()?;
+        let limited = from.flag()?;
+        let has_pvv = from.flag()?;
+        let [pin_tries_left] = from.take()?;
+        let pvv = u16::from_le_bytes(from.take()?);
+        let spent = Spent::read_state(from)?;
+        let declines =
+            Declines { hour: from.number()?, entered: from.small()?, counted: from.small()? };
+        let expires_first = from.number()?;
+        let last_seq = Seq(from.number()?);
+        let last_at = from.number()?;
+        let transactions = Transactions::restored(from.all(Reader::transaction)?);
+        let rare = if from.flag()? {
+            Some(Box::new(Rare {
+                remembered: from.all(Reader::key)?,
+                loads: from.all(Reader::number)?,
+                dispense_faults: from.all(Reader::number)?,
+            }))
+        } else {
+            None
+        };
+        Ok(Self {
+            id,
+            controls,
+            balance,
+            held,
+            limited,
+            pvv: has_pvv.then_some(pvv),
+            pin_tries_left,
+            spent,
+            declines,
+            expires_first,
+            last_seq,
+            last_at,
+            transactions,
+            rare,
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! A card's state as octets, whatever its entries made of it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may")]
+
+mod support;
+
+use cekr_issuer::entry::{LoadSource, Loaded, Reference};
+use cekr_issuer::snapshot::{self, SNAPSHOT_VERSION, SnapshotError};
+use cekr_issuer::{Amount, Card, Channels, Controls, Fact};
+use proptest::prelude::*;
+use support::{Account, Message};
+
+/// Something that may happen to a card.
+#[derive(Clone, Debug)]
+enum Event {
+    /// A message of this type about so many cents; the flag asks for cash.
+    Asked {
+        mti: u16,
+        cents: u64,
+        is_cash: bool,
+        is_estimated: bool,
+    },
+    /// A completion or reversal of an earlier message.
+    Named {
+        mti: u16,
+        earlier: usize,
+        cents: u64,
+    },
+    Loaded(u64),
+    Locked,
+    Later {
+        ms: u64,
+    },
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let cents = 1..60_00_u64;
+    let event = prop_oneof![
+        4 => (prop_oneof![Just(100_u16), Just(200), Just(120), Just(220)], cents.clone(),
+            any::<bool>(), any::<bool>())
+            .prop_map(|(mti, cents, is_cash, is_estimated)| Event::Asked {
+                mti, cents, is_cash, is_estimated,
+            }),
+        3 => (prop_oneof![Just(220_u16), Just(400), Just(420)], 0..8_usize, cents.clone())
+            .prop_map(|(mti, earlier, cents)| Event::Named { mti, earlier, cents }),
+        1 => cents.prop_map(Event::Loaded),
+        1 => Just(Event::Locked),
+        1 => prop_oneof![Just(1_000_u64), Just(3_600_000), Just(3 * 86_400_000)]
+            .prop_map(|ms| Event::Later { ms }),
+    ];
+    proptest::collection::vec(event, 1..40)
+}
+
+fn happen(account: &mut Account, asked: &mut Vec<Message>, stan: u32, event: &Event) {
+    match event {
+        Event::Asked { mti, cents, is_cash, is_estimated } => {
+            let message = if *is_cash {
+                Message::withdrawal(stan, *cents)
+            } else {
+                Message::purchase(stan, *cents)
+            };
+            let message = message.of_mti(*mti);
+            let message = if *is_estimated { message.with(25, "06") } else { message };
+            account.ask(&message);
+            asked.push(message);
+        }
+        Event::Named { mti, earlier, cents } => {
+            if let Some(message) = asked.iter().rev().nth(*earlier) {
+                let named = message.reversed(*mti, stan).with(4, format!("{cents:012}"));
+                account.ask(&named);
+            }
+        }
+        Event::Loaded(cents) => {
+            let amount = Amount::from_minor(*cents);
+            let loaded = Loaded {
+                amount,
+                source: LoadSource::Upn,
+                reference: Reference::new(&stan.to_string()).unwrap(),
+                balance: account.card.balance().plus(amount),
+                available: account.card.available().plus(amount),
+            };
+            account.enter(Fact::Loaded(loaded));
+        }
+        Event::Locked => {
+            let controls = account.card.controls();
+            let version = controls.version + 1;
+            account.enter(Fact::ControlsSet(Controls { version, ..controls }));
+        }
+        Event::Later { ms } => account.now.unix_ms += ms,
+    }
+}
+
+fn octets_of(card: &Card) -> Vec<u8> {
+    let mut octets = Vec::new();
+    snapshot::encode(card, &mut octets);
+    octets
+}
+
+proptest! {
+    #[test]
+    fn any_card_comes_back_from_its_octets_and_lives_on_the_same(
+        events in events(), restart in 0..40_usize,
+    ) {
+        let mut account = Account::new(Channels::ALL, 500_00);
+        let mut other = None;
+        let mut asked = Vec::new();
+        for (at, (event, stan)) in events.iter().zip(1..).enumerate() {
+            if at == restart {
+                other = Some(snapshot::decode(&octets_of(&account.card)).unwrap());
+            }
+            let before = account.entries.len();
+            happen(&mut account, &mut asked, stan, event);
+            if let Some(other) = &mut other {
+                for entry in &account.entries[before..] {
+                    let seq = other.last_seq().next();
+                    other.apply(seq, entry);
+                }
+            }
+            let read = snapshot::decode(&octets_of(&account.card));
+            prop_assert_eq!(read.as_ref(), Ok(&account.card));
+        }
+        if let Some(other) = other {
+            prop_assert_eq!(other, account.card);
+        }
+    }
+
+    #[test]
+    fn any_octets_are_a_card_or_refused(octets in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let mut octets = octets;
+        if let Some(version) = octets.first_mut() {
+            *version = SNAPSHOT_VERSION;
+        }
+        if let Ok(card) = snapshot::decode(&octets) {
+            prop_assert_eq!(snapshot::decode(&octets_of(&card)), Ok(card));
+        }
+    }
+}
+
+#[test]
+fn a_state_that_is_cut_or_goes_on_or_is_newer_is_refused() {
+    let mut account = Account::new(Channels::ALL, 500_00);
+    account.ask(&Message::purchase(1, 1_00).of_mti(100));
+    let whole = octets_of(&account.card);
+    for len in 0..whole.len() {
+        assert_eq!(snapshot::decode(&whole[..len]), Err(SnapshotError::BadLength), "{len}");
+    }
+    let mut longer = whole.clone();
+    longer.push(0);
+    assert_eq!(snapshot::decode(&longer), Err(SnapshotError::BadLength));
+    let mut newer = whole;
+    newer[0] = SNAPSHOT_VERSION + 1;
+    let version = SNAPSHOT_VERSION + 1;
+    assert_eq!(snapshot::decode(&newer), Err(SnapshotError::UnknownVersion(version)));
+}
