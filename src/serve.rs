@@ -250,10 +250,6 @@ fn warn_of(config: &Config, sandbox: bool) {
     if config.policy.cashpoint_requires == CashpointRequires::ChipAndPin {
         tracing::info!("cashpoint_requires = chip_and_pin behaves as any: no chip is checked yet");
     }
-    let abuse = &config.abuse;
-    if abuse.card_failures > 0 || abuse.bin_failures > 0 || abuse.terminal_failures > 0 {
-        tracing::info!("[abuse] failures are not counted yet: of it only stripe_cap is followed");
-    }
     if sandbox {
         tracing::warn!("--sandbox: no calls that simulate transactions exist yet");
     }

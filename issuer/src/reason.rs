@@ -121,6 +121,19 @@ reasons! {
 }
 
 impl Reason {
+    /// Whether it is what guessing at cards looks like: failures are counted.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        matches!(
+            self,
+            Self::Expired
+                | Self::ExpiredNotPresent
+                | Self::NoSuchCard
+                | Self::PinTriesExceeded
+                | Self::PinWrong
+        )
+    }
+
     /// Whether the answer lets the terminal go ahead.
     #[must_use]
     pub const fn is_approval(self) -> bool {

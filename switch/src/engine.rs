@@ -13,10 +13,11 @@ use cekr_issuer::decide::entry as entry_of;
 use cekr_issuer::entry::{MaskedPan, Place, Reconciled};
 use cekr_issuer::reconciliation::write_reply;
 use cekr_issuer::{
-    About, Answer, Ask, Card, Decision, Desk, Entry, Fact, Inbound, Now, OriginalSeen, Policy,
-    ProofKind, Proofs, Reason, Reject, Request, RequestKey, Seq, Signals, decide,
+    About, Answer, Ask, Card, CardId, Decision, Desk, Entry, Fact, Inbound, Now, OriginalSeen,
+    Policy, ProofKind, Proofs, Reason, Reject, Request, RequestKey, Seq, Signals, decide,
 };
 
+use crate::abuse::Failures;
 use crate::answers::Held;
 use crate::shard::Shard;
 use crate::sync::Arc;
@@ -151,6 +152,7 @@ const AHEAD: usize = 16;
 pub struct Engine {
     shard: Arc<Shard>,
     policy: Policy,
+    failures: Failures,
 }
 
 /// One message that was told apart, and the cell that it seems to need.
@@ -213,8 +215,9 @@ impl Told {
 impl Engine {
     /// An engine that decides by `policy` over `shard`.
     #[must_use]
-    pub const fn new(shard: Arc<Shard>, policy: Policy) -> Self {
-        Self { shard, policy }
+    pub fn new(shard: Arc<Shard>, policy: Policy) -> Self {
+        let [secret, _] = shard.keyring().fingerprint_key();
+        Self { shard, policy, failures: Failures::new(secret) }
     }
 
     /// The shard.
@@ -406,6 +409,7 @@ impl Engine {
         }
         let (proofs, signals) = (Proofs::default(), Signals::default());
         let decision = decide(request, &proofs, &card, &signals, now, &self.policy);
+        self.count_failure(request, &decision, None, now);
         let answer = Answer::of_decision(&decision);
         let (Some(desk), Some(fact)) = (&mut desk, decision.fact(request, &card)) else {
             return Given::of(answer, Ticket::Now, place);
@@ -457,7 +461,7 @@ impl Engine {
         if shard.settle_due(cell, &mut card, now).is_err() {
             return refuse(Reason::TryLater);
         }
-        let signals = self.signals(request, &card);
+        let signals = self.signals(request, &card, now);
         let Some(mut held) = shard.answers().hold(shard.answers().mark(&request.key)) else {
             return refuse(Reason::Internal);
         };
@@ -475,6 +479,7 @@ impl Engine {
             *pvv = card.pvv();
             return Pass::Prove(kind);
         }
+        self.count_failure(request, &decision, Some(card.id()), now);
         let given = |answer, ticket| Pass::Given(Given::of(answer, ticket, place));
         let changes_nothing = match &decision {
             Decision::Decline(decline) => decline.pin_tries.is_none(),
@@ -503,12 +508,27 @@ impl Engine {
         given(answer, ticket)
     }
 
+    /// Counts a decline that looks like guessing.
+    fn count_failure(
+        &self,
+        request: &Request,
+        decision: &Decision,
+        card: Option<CardId>,
+        now: Now,
+    ) {
+        if let Decision::Decline(decline) = decision
+            && decline.reason.is_failure()
+        {
+            self.failures.add(request, card, &self.policy, now);
+        }
+    }
+
     /// Whether this key was answered before, and for the same request about the same.
     fn answered_before(&self, request: &Request, about: About, held: &Held<'_>) -> Before {
         let (seq, entry) = match self.entry_of(&request.key, held) {
-            Found::Entry(seq, entry) => (seq, entry),
-            Found::Forgotten => return Before::Forgotten,
-            Found::Nothing => return Before::Never,
+            Ok(Some(found)) => found,
+            Ok(None) => return Before::Never,
+            Err(Forgotten) => return Before::Forgotten,
         };
         let is_same = entry.about == about
             && is_same_stranger(request, &entry)
@@ -523,35 +543,35 @@ impl Engine {
         }
     }
 
-    /// The entry that answered `key`.
-    fn entry_of(&self, key: &RequestKey, held: &Held<'_>) -> Found {
+    /// The entry that answered `key`, if one did.
+    fn entry_of(
+        &self,
+        key: &RequestKey,
+        held: &Held<'_>,
+    ) -> Result<Option<(Seq, Entry)>, Forgotten> {
         for seq in held.candidates() {
-            let Some(entry) = self.shard.entry(seq) else {
-                return Found::Forgotten;
-            };
+            let entry = self.shard.entry(seq).ok_or(Forgotten)?;
             if entry.answered().is_some_and(|answered| answered.key == *key) {
-                return Found::Entry(seq, entry);
+                return Ok(Some((seq, entry)));
             }
         }
-        Found::Nothing
+        Ok(None)
     }
 
     /// What the node knows of the request beyond its card.
-    fn signals(&self, request: &Request, card: &Card) -> Signals {
+    fn signals(&self, request: &Request, card: &Card, now: Now) -> Signals {
         let Ask::Reversal(ask) = request.ask else {
-            return Signals::default();
+            let failures = &self.failures;
+            let is_enumeration = failures.are_too_many(request, Some(card.id()), &self.policy, now);
+            return Signals { is_enumeration, ..Signals::default() };
         };
         let named = ask.original.class;
         let classes = [1, 2].into_iter().filter(|class| named == 0 || named == *class);
         let answers = classes.filter_map(|class| {
             let key = RequestKey { class, ..ask.original };
             let held = self.shard.answers().hold(self.shard.answers().mark(&key))?;
-            match self.entry_of(&key, &held) {
-                Found::Entry(seq, entry) => {
-                    (entry.card() == Some(card.id())).then_some((seq, entry))
-                }
-                Found::Forgotten | Found::Nothing => None,
-            }
+            let found = self.entry_of(&key, &held).ok().flatten();
+            found.filter(|(_, entry)| entry.card() == Some(card.id()))
         });
         // A terminal that does not name the class can have sent both: the approval counts.
         let original =
@@ -592,15 +612,8 @@ enum Before {
     Same(Answer, Seq),
 }
 
-/// What the answers tell of a key.
-enum Found {
-    /// The entry that answered it.
-    Entry(Seq, Entry),
-    /// It may be one that is out of reach.
-    Forgotten,
-    /// None.
-    Nothing,
-}
+/// The key may have been answered by an entry that is out of reach.
+struct Forgotten;
 
 impl Given {
     const fn of(answer: Answer, ticket: Ticket, place: Option<Place>) -> Self {

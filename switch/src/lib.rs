@@ -8,6 +8,7 @@
 //! Lock order: the directory, then a card, then a stripe of [`answers`], then the journal's queue.
 #![forbid(unsafe_code)]
 
+pub mod abuse;
 pub mod answers;
 pub mod archive;
 pub mod audit;

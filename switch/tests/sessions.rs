@@ -332,3 +332,25 @@ fn a_connection_that_breaks_harms_no_other() {
         assert_eq!(terminal.echo(2).stan, 2);
     }
 }
+
+#[test]
+fn a_terminal_that_guesses_at_numbers_is_refused_what_it_could_have_had() {
+    let running = start("[abuse]\nterminal_failures = 3\n");
+    let mut terminal = Terminal::connect(&running);
+    let mut code = |pan: &str, stan: u32| {
+        let request = terminal.frame(&purchase(pan, stan, 100));
+        terminal.send(&request);
+        terminal.answer().unwrap().code
+    };
+    assert_eq!(code(ANA, 1), "00");
+    for (stan, guess) in [(2, "4761730000000037"), (3, "4761730000000045"), (4, "4761730000000052")]
+    {
+        assert_eq!(code(guess, stan), "14");
+    }
+    assert_eq!(code(ANA, 5), "59");
+    assert_eq!(code(BOR, 6), "59");
+    // What is found before the row of suspicion keeps its own code.
+    assert_eq!(code("4761730000000060", 7), "14");
+    // A repeat gets the answer that was given.
+    assert_eq!(code(ANA, 1), "00");
+}

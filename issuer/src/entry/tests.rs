@@ -3,13 +3,19 @@
 
 use alloc::vec;
 
-use cekr_iso8583::{Expiry, TerminalId};
+use cekr_iso8583::{
+    CurrencyCode, Expiry, Mcc, MerchantId, Mti, PosEntryMode, ProcessingCode, Rrn, TerminalId,
+};
 use proptest::prelude::*;
 
 use super::*;
 use crate::books::{Account, Books, postings};
-use crate::controls::CardStatus;
-use crate::reconciliation::Total;
+use crate::channel::Channels;
+use crate::controls::{CardStatus, Controls};
+use crate::key::RequestKey;
+use crate::money::Amount;
+use crate::reason::Reason;
+use crate::reconciliation::{Total, Totals};
 
 /// Twelve digits, the most that an amount on the wire has.
 fn amount() -> impl Strategy<Value = Amount> {

@@ -5,7 +5,7 @@ use cekr_issuer::{
     RequestKey, Seq,
 };
 
-use super::{Engine, Found, Given, Tally, Ticket, Told};
+use super::{Engine, Forgotten, Given, Tally, Ticket, Told};
 
 impl Engine {
     /// 08xx: nothing but a cutover leaves a trace.
@@ -37,13 +37,13 @@ impl Engine {
             return Given::now(Reason::Internal.into());
         };
         match self.entry_of(key, &held) {
-            Found::Entry(seq, entry) if entry.about == About::Desk(Desk::Links) => {
+            Ok(Some((seq, entry))) if entry.about == About::Desk(Desk::Links) => {
                 tally.repeats += 1;
                 return given(seq, &entry);
             }
-            Found::Entry(..) => return Given::now(Reason::KeyReused.into()),
-            Found::Forgotten => return Given::now(Reason::TryLater.into()),
-            Found::Nothing => {}
+            Ok(Some(_)) => return Given::now(Reason::KeyReused.into()),
+            Err(Forgotten) => return Given::now(Reason::TryLater.into()),
+            Ok(None) => {}
         }
         if !held.has_room(now.unix_ms) {
             return Given::now(Reason::TryLater.into());
@@ -66,13 +66,13 @@ impl Engine {
             return Given::now(Reason::Internal.into());
         };
         match self.entry_of(&action.key, &held) {
-            Found::Entry(seq, entry) if entry.about == About::Card(card.id()) => {
+            Ok(Some((seq, entry))) if entry.about == About::Card(card.id()) => {
                 tally.repeats += 1;
                 return given(seq, &entry);
             }
-            Found::Entry(..) => return Given::now(Reason::KeyReused.into()),
-            Found::Forgotten => return Given::now(Reason::TryLater.into()),
-            Found::Nothing => {}
+            Ok(Some(_)) => return Given::now(Reason::KeyReused.into()),
+            Err(Forgotten) => return Given::now(Reason::TryLater.into()),
+            Ok(None) => {}
         }
         if !held.has_room(now.unix_ms) {
             return Given::now(Reason::TryLater.into());
