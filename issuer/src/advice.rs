@@ -105,8 +105,11 @@ fn complete(request: &Request, ask: &AdviceAsk, card: &Card, named: &Transaction
     };
     let is_near = told.minor().saturating_mul(5) <= approved.minor().saturating_mul(6);
     let amount = if is_near { told } else { approved };
-    let fee =
-        if first.fee.is_zero() { Amount::default() } else { fee::cashpoint(first.cash_of(amount)) };
+    let fee = if first.fee.is_zero() {
+        Amount::default()
+    } else {
+        fee::cashpoint(transactions.cash_of_hold(original, amount))
+    };
     let held = sum_of(transactions.hold(original), |part| match part.money {
         Money::Held { .. } => part.amount_left.saturating_add(part.fee_left),
         Money::Completed { .. } | Money::Posted | Money::RefundPending { .. } | Money::Released => {

@@ -295,7 +295,8 @@ impl Card {
         let Some(first) = self.transactions.by_seq(fact.original) else {
             return;
         };
-        let posted = Transaction::completed(seq, entry.at, fact, first);
+        let cash = self.transactions.cash_of_hold(fact.original, answered.amount);
+        let posted = Transaction::completed(seq, entry.at, fact, first, cash);
         self.spend_instead(&posted, fact.original);
         self.transactions.complete_hold(fact.original, seq, entry.at);
         self.expires_first = self.transactions.next_expiry();
@@ -339,7 +340,9 @@ impl Card {
             }
             ClearedAs::Posted => {
                 if let Some(first) = self.transactions.by_seq(fact.original) {
-                    let posted = Transaction::cleared(seq, entry.at, fact, first);
+                    let taken = Amount::from_minor(fact.change.minor().unsigned_abs());
+                    let cash = self.transactions.cash_of_hold(fact.original, taken);
+                    let posted = Transaction::cleared(seq, entry.at, fact, first, cash);
                     self.spend_instead(&posted, fact.original);
                     self.transactions.complete_hold(fact.original, seq, entry.at);
                     self.expires_first = self.transactions.next_expiry();
@@ -411,6 +414,7 @@ impl Card {
         let cash_after = original.cash_of(fact.amount_left);
         original.amount_left = fact.amount_left;
         original.fee_left = fact.fee_left;
+        original.is_faulted |= fact.is_dispense_fault && !fact.answered.amount.is_zero();
         let money = original.money;
         match money {
             Money::Held { .. } => self.held = self.held.saturating_sub(given_back),

@@ -118,7 +118,7 @@ impl Line {
         let fee = if first.fee.is_zero() {
             Amount::default()
         } else {
-            fee::cashpoint(first.cash_of(due))
+            fee::cashpoint(transactions.cash_of_hold(first.seq, due))
         };
         let posted_before = match first.money {
             Money::Posted => (first.amount_left, first.fee_left),

@@ -45,6 +45,8 @@ pub(crate) fn decide(
     };
     let is_dispense_fault = ask.is_advice
         && original.place == Place::Cashpoint
+        // However many messages tell of it, it is one fault.
+        && !original.is_faulted
         && ask.cause.is_some_and(|cause| DISPENSE_FAULTS.contains(&cause));
     let whole = Reversal {
         original: original.seq,

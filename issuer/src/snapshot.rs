@@ -139,6 +139,7 @@ impl Writer<'_> {
             place,
             sum,
             is_cleared,
+            is_faulted,
             money,
         } = transaction;
         self.number(seq.0);
@@ -163,7 +164,7 @@ impl Writer<'_> {
             Money::RefundPending { of } => (4, of.0),
             Money::Released => (5, 0),
         };
-        self.put([*place as u8, u8::from(*is_cleared), sum, money]);
+        self.put([*place as u8, u8::from(*is_cleared), u8::from(*is_faulted), sum, money]);
         self.number(first.0);
         self.number(of);
     }
@@ -243,6 +244,7 @@ impl Reader<'_> {
         let refunded = self.amount()?;
         let place = Place::from_number(self.take().map(|[place]| place)?);
         let is_cleared = self.flag()?;
+        let is_faulted = self.flag()?;
         let [sum, money] = self.take()?;
         let first = Seq(self.number()?);
         let of = self.number()?;
@@ -279,6 +281,7 @@ impl Reader<'_> {
             place: place.ok_or(SnapshotError::BadField)?,
             sum,
             is_cleared,
+            is_faulted,
             money,
         })
     }

@@ -91,6 +91,8 @@ pub struct Transaction {
     pub sum: Sum,
     /// Whether a clearing line has settled it.
     pub is_cleared: bool,
+    /// Whether a cashpoint gave some of it back because it could not dispense.
+    pub is_faulted: bool,
     /// Where the money is.
     pub money: Money,
 }
@@ -122,12 +124,13 @@ impl Transaction {
             place: fact.place,
             sum: fact.sum,
             is_cleared: false,
+            is_faulted: false,
             money,
         }
     }
 
     /// What the completion `fact` made of the hold `of`.
-    pub(crate) fn completed(seq: Seq, at: u64, fact: &Completed, of: &Self) -> Self {
+    pub(crate) fn completed(seq: Seq, at: u64, fact: &Completed, of: &Self, cash: Amount) -> Self {
         let answered = &fact.answered;
         Self {
             seq,
@@ -138,13 +141,14 @@ impl Transaction {
             currency: answered.currency,
             amount: answered.amount,
             billed: answered.amount.saturating_add(fact.parked),
-            cash: of.cash_of(answered.amount),
+            cash,
             fee: answered.fee,
             amount_left: answered.amount,
             fee_left: answered.fee,
             refunded: Amount::from_minor(0),
             sum: Sum::Exact,
             is_cleared: false,
+            is_faulted: false,
             money: Money::Posted,
             // Day, place and merchant stay those of the approval: it used up that day's limits.
             ..*of
@@ -173,19 +177,20 @@ impl Transaction {
             place: Place::Shop,
             sum: Sum::Exact,
             is_cleared: false,
+            is_faulted: false,
             money: Money::RefundPending { of: fact.original },
         }
     }
 
     /// What the clearing line `fact` made of the hold `of`.
-    pub(crate) fn cleared(seq: Seq, at: u64, fact: &Cleared, of: &Self) -> Self {
+    pub(crate) fn cleared(seq: Seq, at: u64, fact: &Cleared, of: &Self, cash: Amount) -> Self {
         let amount = taken(fact.change);
         let fee = taken(fact.fee_change);
         Self {
             seq,
             at,
             amount,
-            cash: of.cash_of(amount),
+            cash,
             fee,
             amount_left: amount,
             fee_left: fee,
@@ -220,6 +225,7 @@ impl Transaction {
             place: fact.place,
             sum: Sum::Exact,
             is_cleared: true,
+            is_faulted: false,
             money: Money::Posted,
         }
     }
@@ -243,7 +249,7 @@ impl Transaction {
     /// purchase with cashback were paid first.
     #[must_use]
     pub fn cash_of(&self, amount_left: Amount) -> Amount {
-        amount_left.saturating_sub(self.amount.saturating_sub(self.cash))
+        cash_of(amount_left, self.amount.saturating_sub(self.cash), self.cash)
     }
 
     /// Whether `key` names this transaction as its original: trace number, terminal, time.
@@ -287,6 +293,11 @@ impl Transaction {
         };
         self.at.saturating_add(kept_ms) > now_ms
     }
+}
+
+/// The cash in `amount`, where `goods` were paid first; none where there was no `cash`.
+const fn cash_of(amount: Amount, goods: Amount, cash: Amount) -> Amount {
+    if cash.is_zero() { cash } else { amount.saturating_sub(goods) }
 }
 
 /// What a change of the account has taken from it.
@@ -395,6 +406,17 @@ impl Transactions {
         let (start, len_max) = self.extent_of_hold(first);
         let parts = self.kept.iter().skip(start).take(len_max);
         parts.filter(move |kept| kept.first_of_hold() == first)
+    }
+
+    /// The cash in `posted` of the hold that begins with the entry `first`: what was not cash in any
+    /// of its parts was paid first.
+    #[must_use]
+    pub fn cash_of_hold(&self, first: Seq, posted: Amount) -> Amount {
+        let (goods, cash) = self.hold(first).fold(Default::default(), |(goods, cash), part| {
+            let other = part.amount.saturating_sub(part.cash);
+            (Amount::saturating_add(goods, other), Amount::saturating_add(cash, part.cash))
+        });
+        cash_of(posted, goods, cash)
     }
 
     /// Where the hold begins, and in how many transactions from there its parts stand: nothing is
