@@ -12,6 +12,10 @@ check:
 test:
     .ci/test
 
+# Kills, power cuts, failing disks, with their full counts; `just proof soak` for many more.
+proof counts="":
+    .ci/proof {{counts}}
+
 # The seeded world; `just sim 42` replays one seed.
 sim seed="":
     .ci/sim {{seed}}

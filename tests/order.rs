@@ -199,7 +199,7 @@ fn data(text: &str) -> Vec<u8> {
 #[test]
 fn an_approval_that_left_before_its_sync_would_be_seen() {
     let batch = |first: u8| {
-        let mut octets = vec![0; 64];
+        let mut octets = [0; 64];
         octets[..6].copy_from_slice(&[0xCE, 0x4B, 0x52, 0x4A, 1, 1]);
         octets[24] = first;
         octets[32] = 1;
