@@ -13,6 +13,7 @@ use crate::entry::{
 use crate::key::RequestKey;
 use crate::limit::{Spending, Spent};
 use crate::money::{Amount, Balance, lessened};
+use crate::planted::{self, Fault};
 use crate::time::Now;
 use crate::transaction::{Money, Transaction, Transactions};
 
@@ -214,7 +215,7 @@ impl Card {
             return None;
         }
         let (expires_at, seq) = self.transactions.first_expiry()?;
-        if now.unix_ms < expires_at {
+        if now.unix_ms < expires_at || planted::is(Fault::HoldNeverExpired) {
             return None;
         }
         let hold = self.transactions.by_seq(seq)?;
@@ -281,7 +282,11 @@ impl Card {
             Money::Completed { .. }
             | Money::Posted
             | Money::RefundPending { .. }
-            | Money::Released => self.balance = self.balance.minus(total),
+            | Money::Released => {
+                let is_lost = planted::is(Fault::LostDecrement) && seq.0.is_multiple_of(16);
+                let total = if is_lost { Amount::default() } else { total };
+                self.balance = self.balance.minus(total);
+            }
         }
         self.spent.add(entry.date, Spending::of(fact.place, fact.cash, answered.amount));
         self.apply_pin_tries(answered);
@@ -412,8 +417,10 @@ impl Card {
         let was_open = original.amount_left.minor() > 0;
         let cash_before = original.cash_of(original.amount_left);
         let cash_after = original.cash_of(fact.amount_left);
-        original.amount_left = fact.amount_left;
-        original.fee_left = fact.fee_left;
+        if !planted::is(Fault::ReversalTwice) {
+            original.amount_left = fact.amount_left;
+            original.fee_left = fact.fee_left;
+        }
         original.is_faulted |= fact.is_dispense_fault && !fact.answered.amount.is_zero();
         let money = original.money;
         match money {

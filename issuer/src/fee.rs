@@ -11,6 +11,7 @@
 //! ```
 
 use crate::money::Amount;
+use crate::planted::{self, Fault};
 
 /// The least that a withdrawal costs, in cents.
 pub const FEE_MIN: Amount = Amount::from_minor(15_00);
@@ -22,7 +23,7 @@ pub const FEE_DIVISOR: u64 = 20;
 ///
 /// `base` is the cash dispensed in the billing currency, without the machine owner's surcharge.
 #[must_use]
-pub const fn cashpoint(base: Amount) -> Amount {
+pub fn cashpoint(base: Amount) -> Amount {
     if base.minor() == 0 {
         return Amount::from_minor(0);
     }
@@ -39,7 +40,7 @@ pub const fn cashpoint(base: Amount) -> Amount {
 /// assert_eq!(largest, Amount::from_minor(300_09)); // one cent stays: 300.10 needs 315.11
 /// ```
 #[must_use]
-pub const fn withdrawal_max(available: Amount) -> Amount {
+pub fn withdrawal_max(available: Amount) -> Amount {
     let available = available.minor();
     if available <= FEE_MIN.minor() {
         return Amount::from_minor(0);
@@ -57,9 +58,10 @@ pub const fn withdrawal_max(available: Amount) -> Amount {
 }
 
 /// 5 % of `base`, half up to the cent.
-const fn percentage(base: Amount) -> Amount {
+fn percentage(base: Amount) -> Amount {
     let minor = base.minor();
-    let half_up = (minor % FEE_DIVISOR >= FEE_DIVISOR / 2) as u64;
+    let is_up = minor % FEE_DIVISOR >= FEE_DIVISOR / 2 && !planted::is(Fault::WrongRounding);
+    let half_up = u64::from(is_up);
     Amount::from_minor(minor / FEE_DIVISOR + half_up)
 }
 

@@ -30,6 +30,7 @@ pub mod key;
 pub mod limit;
 pub mod money;
 pub mod network;
+pub mod planted;
 pub mod policy;
 pub mod reason;
 pub mod reconciliation;

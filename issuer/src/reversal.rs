@@ -10,6 +10,7 @@ use crate::decide::{Decision, Decline, Effect, OriginalSeen, Reversal, Signals};
 use crate::entry::{GivenBack, Place, ReversalFate};
 use crate::fee;
 use crate::money::Amount;
+use crate::planted::{self, Fault};
 use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::reply::auth_code;
@@ -38,7 +39,9 @@ pub(crate) fn decide(
         return too_large(ask, original);
     }
     let left = original.amount_left.min(billed(original, ask.actual));
-    let fee_left = if original.fee.is_zero() {
+    let fee_left = if planted::is(Fault::FeeKeptOnReversal) {
+        original.fee_left
+    } else if original.fee.is_zero() {
         Amount::default()
     } else {
         original.fee_left.min(fee::cashpoint(original.cash_of(left)))

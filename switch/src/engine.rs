@@ -19,6 +19,7 @@ use cekr_issuer::{
 
 use crate::abuse::Failures;
 use crate::answers::Held;
+use crate::planted::{self, Fault};
 use crate::shard::Shard;
 use crate::sync::Arc;
 use crate::table::Cell;
@@ -457,6 +458,7 @@ impl Engine {
         let shard = &*self.shard;
         let place = Some(request.place);
         let refuse = |reason: Reason| Pass::Given(Given::of(reason.into(), Ticket::Now, place));
+        let early = planted::is(Fault::StaleTick).then(|| cell.controls());
         let mut card = cell.lock();
         if shard.settle_due(cell, &mut card, now).is_err() {
             return refuse(Reason::TryLater);
@@ -467,6 +469,9 @@ impl Engine {
         };
         match self.answered_before(request, About::Card(card.id()), &held) {
             Before::Never => {}
+            Before::Same(answer, _) if planted::is(Fault::RepeatBeforeDurable) => {
+                return Pass::Given(Given::of(answer, Ticket::Now, place));
+            }
             Before::Same(answer, _) => {
                 tally.repeats += 1;
                 return Pass::Given(Given::of(answer, Ticket::After(card.last_seq()), place));
@@ -474,7 +479,9 @@ impl Engine {
             Before::Other => return refuse(Reason::KeyReused),
             Before::Forgotten => return refuse(Reason::TryLater),
         }
-        let decision = decide(request, proofs, &card, &signals, now, &self.policy);
+        let stale = planted::stale(&card, early, now);
+        let judged = stale.as_ref().unwrap_or(&card);
+        let decision = decide(request, proofs, judged, &signals, now, &self.policy);
         if let Decision::Need(kind) = decision {
             *pvv = card.pvv();
             return Pass::Prove(kind);
@@ -525,6 +532,9 @@ impl Engine {
 
     /// Whether this key was answered before, and for the same request about the same.
     fn answered_before(&self, request: &Request, about: About, held: &Held<'_>) -> Before {
+        if planted::is(Fault::NoDedupe) {
+            return Before::Never;
+        }
         let (seq, entry) = match self.entry_of(&request.key, held) {
             Ok(Some(found)) => found,
             Ok(None) => return Before::Never,

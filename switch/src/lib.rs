@@ -33,6 +33,7 @@ mod listener;
 mod message_log;
 pub mod metrics;
 pub mod outbox;
+pub mod planted;
 pub mod server;
 pub mod session;
 pub mod shard;

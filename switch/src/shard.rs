@@ -24,6 +24,7 @@ use crate::hsm::SoftHsm;
 use crate::journal::{Full, Journal, Urgency};
 use crate::keyring::Keyring;
 use crate::ledger::Ledger;
+use crate::planted::{self, Fault};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::table::{AddError, CardTable, Cell, Profile};
 
@@ -131,6 +132,7 @@ impl Shard {
     /// An empty shard over `journal`.
     #[must_use]
     pub fn new(journal: Journal, keyring: Keyring, answers: AnswersConfig) -> Self {
+        planted::prepare();
         let answers = Answers::new(answers, keyring.fingerprint_key());
         Self {
             cards: CardTable::default(),
@@ -203,6 +205,12 @@ impl Shard {
         card: &mut MutexGuard<'_, Card>,
         entry: &Entry,
     ) -> Result<Seq, Full> {
+        if planted::is(Fault::LockNotDurable) && matches!(entry.fact, Fact::ControlsSet(_)) {
+            let last = card.last_seq();
+            card.apply(last, entry);
+            cell.store_controls(card.controls());
+            return Ok(last);
+        }
         // Journal before apply: after a crash the replay must see every change that a terminal saw.
         let appended = self.journal.append_as(&entry.encode(), urgency(&entry.fact))?;
         let seq = appended.seq;

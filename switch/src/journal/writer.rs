@@ -11,6 +11,7 @@ use super::segment::{self, Pool};
 use super::shelf::Shelf;
 use super::{FailedAction, JournalFailure};
 use crate::disk::{Disk, DiskFile};
+use crate::planted::{self, Fault};
 use crate::sync::Arc;
 
 pub(super) struct Writer {
@@ -89,8 +90,14 @@ impl Writer {
             debug_assert!(false, "a draft has room for its header");
             return Ok(Turn::Waiting);
         };
+        if planted::is(Fault::AckBeforeSync) {
+            // The sync of what was acknowledged a batch ago.
+            self.sync()?;
+        }
         self.write(self.draft.octets())?;
-        self.sync()?;
+        if !planted::is(Fault::AckBeforeSync) {
+            self.sync()?;
+        }
         let durable = header.first_seq.saturating_add(u64::from(header.count)).saturating_sub(1);
         // Before anybody can hear that they are durable, and ask for them.
         self.shelf.note(&header, self.chain.offset);
