@@ -44,8 +44,9 @@ pub struct Card {
     pin_tries_left: u8,
     spent: Spent,
     declines: Declines,
-    /// When the first hold expires, ms since 1970; the largest number when there is none.
-    expires_first: u64,
+    /// When something falls due, the first hold to expire as a rule, ms since 1970; the largest
+    /// number when there is nothing.
+    due_first: u64,
     last_seq: Seq,
     last_at: u64,
     transactions: Transactions,
@@ -61,6 +62,8 @@ struct Rare {
     loads: VecDeque<u64>,
     /// When cashpoints gave back what they could not dispense, ms since 1970.
     dispense_faults: VecDeque<u64>,
+    /// What the card is to begin with and was not loaded yet.
+    opening: Amount,
 }
 
 /// Declines that change nothing, counted by the hour.
@@ -78,19 +81,22 @@ impl Card {
     /// What an unknown number is judged as, so that it takes the same steps.
     #[must_use]
     pub fn unknown() -> Self {
-        Self { expires_first: u64::MAX, ..Self::default() }
+        Self { due_first: u64::MAX, ..Self::default() }
     }
 
     /// The card that `fact` issues.
     #[must_use]
     pub fn issued(id: CardId, fact: &Issued) -> Self {
+        let rare = (!fact.opening.is_zero())
+            .then(|| Box::new(Rare { opening: fact.opening, ..Rare::default() }));
         Self {
+            due_first: if rare.is_some() { 0 } else { u64::MAX },
+            rare,
             id,
             controls: fact.controls,
             limited: fact.limited,
             pvv: fact.pvv,
             pin_tries_left: PIN_TRIES_MAX,
-            expires_first: u64::MAX,
             ..Self::default()
         }
     }
@@ -211,8 +217,13 @@ impl Card {
         if self.declines.counted > 0 && self.declines.hour != hour_of(now.unix_ms) {
             return Some(Fact::DeclinesCounted { count: self.declines.counted });
         }
-        if now.unix_ms < self.expires_first {
+        if now.unix_ms < self.due_first {
             return None;
+        }
+        if let Some(opening) = self.rare.as_ref().map(|rare| rare.opening)
+            && !opening.is_zero()
+        {
+            return self.opening_load(opening);
         }
         let (expires_at, seq) = self.transactions.first_expiry()?;
         if now.unix_ms < expires_at || planted::is(Fault::HoldNeverExpired) {
@@ -223,6 +234,16 @@ impl Card {
             original: seq,
             amount: hold.amount_left,
             fee: hold.fee_left,
+        }))
+    }
+
+    fn opening_load(&self, amount: Amount) -> Option<Fact> {
+        Some(Fact::Loaded(Loaded {
+            amount,
+            source: LoadSource::Opening,
+            reference: Reference::new("opening")?,
+            balance: self.balance.plus(amount),
+            available: self.available().plus(amount),
         }))
     }
 
@@ -275,9 +296,9 @@ impl Card {
                 self.held = self.held.saturating_add(total);
                 if let Sum::AddsTo(first) = fact.sum {
                     self.transactions.extend_hold(first, expires_at);
-                    self.expires_first = self.transactions.next_expiry();
+                    self.due_first = self.transactions.next_expiry();
                 }
-                self.expires_first = self.expires_first.min(expires_at);
+                self.due_first = self.due_first.min(expires_at);
             }
             Money::Completed { .. }
             | Money::Posted
@@ -304,7 +325,7 @@ impl Card {
         let posted = Transaction::completed(seq, entry.at, fact, first, cash);
         self.spend_instead(&posted, fact.original);
         self.transactions.complete_hold(fact.original, seq, entry.at);
-        self.expires_first = self.transactions.next_expiry();
+        self.due_first = self.transactions.next_expiry();
         self.transactions.push(posted);
     }
 
@@ -350,7 +371,7 @@ impl Card {
                     let posted = Transaction::cleared(seq, entry.at, fact, first, cash);
                     self.spend_instead(&posted, fact.original);
                     self.transactions.complete_hold(fact.original, seq, entry.at);
-                    self.expires_first = self.transactions.next_expiry();
+                    self.due_first = self.transactions.next_expiry();
                     self.transactions.push(posted);
                 }
             }
@@ -397,7 +418,12 @@ impl Card {
             self.spent.add_load(entry.date, fact.amount);
         }
         let mark = load_mark(fact.source, &fact.reference);
-        remember(&mut self.rare.get_or_insert_default().loads, mark, LOADS_REMEMBERED_MAX);
+        let rare = self.rare.get_or_insert_default();
+        remember(&mut rare.loads, mark, LOADS_REMEMBERED_MAX);
+        if fact.source == LoadSource::Opening {
+            rare.opening = Amount::default();
+            self.due_first = self.transactions.next_expiry();
+        }
     }
 
     fn apply_remembered(&mut self, fact: &Remembered) {
@@ -456,7 +482,7 @@ impl Card {
         if let Money::Held { expires_at } = money {
             self.transactions.end_hold(expires_at, seq);
         }
-        self.expires_first = self.transactions.next_expiry();
+        self.due_first = self.transactions.next_expiry();
     }
 
     const fn declines_of(&self, at: u64) -> Declines {

@@ -236,19 +236,6 @@ impl Journal {
         self.inner.queue.append(entry, urgency)
     }
 
-    /// Puts two entries behind all others, with nothing between them, or neither. `make` gets what
-    /// the first will be, and the moment is that of both; the same is returned.
-    ///
-    /// # Errors
-    /// [`Full`], as [`Journal::append`].
-    pub fn append_two(
-        &self,
-        at: u64,
-        make: impl FnOnce(Appended) -> [EntryBytes; 2],
-    ) -> Result<Appended, Full> {
-        self.inner.queue.append_two(at, make)
-    }
-
     /// The newest entry that was appended.
     pub fn appended(&self) -> Seq {
         Seq(self.inner.queue.appended())

@@ -305,30 +305,22 @@ impl Shard {
                 pvv,
                 limited: new.limited,
                 name: new.name,
+                opening: new.balance,
             };
             let mut card = Card::issued(id, &issued);
-            let opening = loaded(&card, new.balance, LoadSource::Opening, opening_reference());
-            let mut issued = entry_of(&card, now, Fact::Issued(issued));
-            if new.balance.is_zero() {
-                let appended = self.journal.append_as(&issued.encode(), Urgency::CanWait)?;
-                issued.at = appended.at;
-                last = appended.seq;
-                card.apply(last, &issued);
-                return Ok::<_, IssueError>(card);
-            }
-            let mut opening = entry_of(&card, now, opening);
-            // Both or neither: a card without its opening balance could not be issued again.
-            let first = self.journal.append_two(now.unix_ms, |first| {
-                opening.previous = first.seq;
-                opening.at = first.at;
-                issued.at = first.at;
-                [issued.encode(), opening.encode()]
-            })?;
-            card.apply(first.seq, &issued);
-            last = first.seq.next();
-            card.apply(last, &opening);
-            Ok(card)
+            let mut entry = entry_of(&card, now, Fact::Issued(issued));
+            let appended = self.journal.append_as(&entry.encode(), Urgency::CanWait)?;
+            entry.at = appended.at;
+            last = appended.seq;
+            card.apply(last, &entry);
+            Ok::<_, IssueError>(card)
         })?;
+        if let Some(cell) = self.cards.by_id(id) {
+            let mut card = cell.lock();
+            // Where the journal has no room for the opening balance, it stays due.
+            let _ = self.settle_due(cell, &mut card, now);
+            last = card.last_seq();
+        }
         directory.names.insert(new.name, id);
         directory.mok_ids.insert(new.mok_id, id);
         Ok(last)
@@ -536,10 +528,6 @@ const fn urgency(fact: &Fact) -> Urgency {
 /// Entries between two looks at how far the ledger is behind.
 const LEDGER_STEP: u64 = 1_024;
 
-fn opening_reference() -> Reference {
-    Reference::new("opening").unwrap_or_else(|| unreachable!("seven octets fit"))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
@@ -583,18 +571,23 @@ mod tests {
     }
 
     #[test]
-    fn a_card_is_issued_with_its_balance_or_not_at_all() {
+    fn an_opening_balance_that_found_no_room_is_loaded_before_anything_else() {
         let shard = shard(3);
         let first = shard.issue(new_card(4_761_730_000_000_011, 1, 100_00), NOW);
         assert_eq!(first, Ok(Seq(2)));
         let second = || new_card(4_761_730_000_000_029, 2, 50_00);
-        assert_eq!(shard.issue(second(), NOW), Err(IssueError::Busy), "two entries, one place");
-        assert_eq!(shard.cards().len(), 1);
-        shard.journal().commit_now().unwrap();
-        assert_eq!(shard.issue(second(), NOW), Ok(Seq(4)));
+        assert_eq!(shard.issue(second(), NOW), Ok(Seq(3)), "two entries, one place");
         let id = shard.id_by_mok_id(2).unwrap();
+        assert_eq!(shard.snapshot(id).unwrap().balance, Balance::ZERO);
+        let third = new_card(4_761_730_000_000_037, 3, 0);
+        assert_eq!(shard.issue(third, NOW), Err(IssueError::Busy));
+        shard.journal().commit_now().unwrap();
+        let cell = shard.cards().by_id(id).unwrap();
+        shard.settle_due(cell, &mut cell.lock(), NOW).unwrap();
         assert_eq!(shard.snapshot(id).unwrap().balance, Balance::from_minor(50_00));
         assert_eq!(shard.entry(Seq(4)).unwrap().previous, Seq(3));
+        shard.settle_due(cell, &mut cell.lock(), NOW).unwrap();
+        assert_eq!(shard.snapshot(id).unwrap().balance, Balance::from_minor(50_00), "once");
     }
 
     #[test]
@@ -616,15 +609,5 @@ mod tests {
         assert_eq!(seen, Seq(102));
         assert_eq!(books.total(cekr_issuer::books::Account::CardLiability), 101_00);
         assert_eq!(shard.entry(Seq(90)), None, "it has left");
-    }
-
-    #[test]
-    fn the_smallest_queue_still_takes_a_card_with_a_balance() {
-        let shard = shard(1);
-        for (pan, mok_id) in [(4_761_730_000_000_011, 1), (4_761_730_000_000_029, 2)] {
-            let last = shard.issue(new_card(pan, mok_id, 1_00), NOW).unwrap();
-            assert_eq!(shard.journal().commit_now(), Ok(last));
-        }
-        assert_eq!(shard.journal().durable(), Seq(4));
     }
 }

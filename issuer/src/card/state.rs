@@ -21,7 +21,7 @@ impl Card {
             pin_tries_left,
             spent,
             declines,
-            expires_first,
+            due_first,
             last_seq,
             last_at,
             transactions,
@@ -37,16 +37,17 @@ impl Card {
         out.number(declines.hour);
         out.small(declines.entered);
         out.small(declines.counted);
-        out.number(*expires_first);
+        out.number(*due_first);
         out.number(last_seq.0);
         out.number(*last_at);
         out.all(transactions.iter(), Writer::transaction);
         out.put([u8::from(rare.is_some())]);
         if let Some(rare) = rare {
-            let Rare { remembered, loads, dispense_faults } = &**rare;
+            let Rare { remembered, loads, dispense_faults, opening } = &**rare;
             out.all(remembered.iter(), Writer::key);
             out.all(loads.iter(), |out, mark| out.number(*mark));
             out.all(dispense_faults.iter(), |out, at| out.number(*at));
+            out.amount(*opening);
         }
     }
 
@@ -62,7 +63,7 @@ impl Card {
         let spent = Spent::read_state(from)?;
         let declines =
             Declines { hour: from.number()?, entered: from.small()?, counted: from.small()? };
-        let expires_first = from.number()?;
+        let due_first = from.number()?;
         let last_seq = Seq(from.number()?);
         let last_at = from.number()?;
         let transactions = Transactions::restored(from.all(Reader::transaction)?);
@@ -71,6 +72,7 @@ impl Card {
                 remembered: from.all(Reader::key)?,
                 loads: from.all(Reader::number)?,
                 dispense_faults: from.all(Reader::number)?,
+                opening: from.amount()?,
             }))
         } else {
             None
@@ -85,7 +87,7 @@ impl Card {
             pin_tries_left,
             spent,
             declines,
-            expires_first,
+            due_first,
             last_seq,
             last_at,
             transactions,

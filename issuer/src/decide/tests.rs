@@ -78,6 +78,7 @@ fn card(status: CardStatus, cents: u64) -> Card {
         pvv: Some(1234),
         limited: true,
         name: Name::new("ana").unwrap(),
+        opening: Amount::default(),
     };
     let mut card = Card::issued(CardId(0), &issued);
     happens(&mut card, Fact::Issued(issued));

@@ -570,6 +570,9 @@ pub struct Issued {
     pub limited: bool,
     /// The card's handle for people.
     pub name: Name,
+    /// What it is to begin with, in cents: due as soon as the card is there, and loaded by an entry
+    /// of its own.
+    pub opening: Amount,
 }
 
 /// Where a load came from.

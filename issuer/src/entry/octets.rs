@@ -518,6 +518,7 @@ fn encode_issued(out: &mut EntryBytes, fact: &Issued) {
     put(out, 64, fact.mok_id.to_le_bytes());
     put(out, 68, fact.pvv.unwrap_or(PVV_NONE).to_le_bytes());
     put(out, 72, fact.name.octets);
+    put(out, 104, u48(fact.opening.minor()));
 }
 
 fn decode_issued(octets: &EntryBytes) -> Result<Issued, EntryError> {
@@ -533,6 +534,7 @@ fn decode_issued(octets: &EntryBytes) -> Result<Issued, EntryError> {
         pvv: (pvv != PVV_NONE).then_some(pvv),
         limited: limited != 0,
         name: ShortText { octets: take(octets, 72), len: name_len },
+        opening: amount48(octets, 104),
     })
 }
 

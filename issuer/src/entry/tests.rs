@@ -239,10 +239,11 @@ fn fact() -> impl Strategy<Value = Fact> {
             any::<u32>(),
             prop::option::of(0..=9_999_u16),
             any::<bool>(),
-            text()
+            text(),
+            amount()
         )
-            .prop_map(|(sealed_pan, controls, mok_id, pvv, limited, name)| {
-                Fact::Issued(Issued { sealed_pan, controls, mok_id, pvv, limited, name })
+            .prop_map(|(sealed_pan, controls, mok_id, pvv, limited, name, opening)| {
+                Fact::Issued(Issued { sealed_pan, controls, mok_id, pvv, limited, name, opening })
             }),
         (amount(), prop::sample::select(&LoadSource::ALL[..]), text(), balance(), balance())
             .prop_map(|(amount, source, reference, balance, available)| {

@@ -149,6 +149,7 @@ impl Account {
             pvv: None,
             limited: true,
             name: Name::new("ana").unwrap(),
+            opening: Amount::default(),
         };
         let card = Card::issued(CardId(0), &issued);
         let mut account = Self { card, policy: lenient(), now: NOW, entries: Vec::new() };

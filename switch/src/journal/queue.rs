@@ -98,7 +98,7 @@ impl Queue {
     }
 
     pub(super) fn append(&self, entry: &EntryBytes, urgency: Urgency) -> Result<Appended, Full> {
-        let mut inside = self.room_for(1, urgency)?;
+        let mut inside = self.room_for(urgency)?;
         let at = inside.last_at.max(moment_of(entry));
         inside.last_at = at;
         let seq = inside.recent.push(&dated(*entry, at));
@@ -106,37 +106,20 @@ impl Queue {
         Ok(Appended { seq: Seq(seq), at })
     }
 
-    /// Appends two entries or none; `make` gets what the first will be, and the same is returned.
-    pub(super) fn append_two(
-        &self,
-        at: u64,
-        make: impl FnOnce(Appended) -> [EntryBytes; 2],
-    ) -> Result<Appended, Full> {
-        let mut inside = self.room_for(2, Urgency::CanWait)?;
-        let at = inside.last_at.max(at);
-        let appended = Appended { seq: Seq(inside.recent.last()).next(), at };
-        let [first, second] = make(appended);
-        inside.last_at = at;
-        inside.recent.push(&dated(first, at));
-        let last = inside.recent.push(&dated(second, at));
-        self.appended_to(inside, last);
-        Ok(appended)
-    }
-
-    /// The queue, locked, if it takes `count` more entries.
-    fn room_for(&self, count: u64, urgency: Urgency) -> Result<MutexGuard<'_, Inside>, Full> {
+    /// The queue, locked, if it takes one more entry.
+    fn room_for(&self, urgency: Urgency) -> Result<MutexGuard<'_, Inside>, Full> {
         let inside = self.inside.lock();
         if !inside.open {
             return Err(Full);
         }
         if let Pending::UpTo(max) = self.pending {
             let waiting = inside.recent.last().saturating_sub(self.durable());
-            // An empty queue takes them however small it was made, or they would never go.
-            if waiting > 0 && waiting.saturating_add(count) > max {
+            // An empty queue takes it however small it was made, or it would never go.
+            if waiting > 0 && waiting >= max {
                 return Err(Full);
             }
             if urgency == Urgency::CanWait {
-                let wanted = waiting.saturating_add(count).saturating_mul(OCTETS_PER_ENTRY);
+                let wanted = waiting.saturating_add(1).saturating_mul(OCTETS_PER_ENTRY);
                 let room = self.room_octets.load(Ordering::Relaxed);
                 if room.saturating_sub(wanted) < self.reserve_octets {
                     return Err(Full);
