@@ -322,7 +322,8 @@ impl Card {
             return;
         };
         let cash = self.transactions.cash_of_hold(fact.original, answered.amount);
-        let posted = Transaction::completed(seq, entry.at, fact, first, cash);
+        let refunded = self.transactions.refunded_of_hold(fact.original);
+        let posted = Transaction::completed(seq, entry.at, fact, first, (cash, refunded));
         self.spend_instead(&posted, fact.original);
         self.transactions.complete_hold(fact.original, seq, entry.at);
         self.due_first = self.transactions.next_expiry();
@@ -368,7 +369,8 @@ impl Card {
                 if let Some(first) = self.transactions.by_seq(fact.original) {
                     let taken = Amount::from_minor(fact.change.minor().unsigned_abs());
                     let cash = self.transactions.cash_of_hold(fact.original, taken);
-                    let posted = Transaction::cleared(seq, entry.at, fact, first, cash);
+                    let refunded = self.transactions.refunded_of_hold(fact.original);
+                    let posted = Transaction::cleared(seq, entry.at, fact, first, (cash, refunded));
                     self.spend_instead(&posted, fact.original);
                     self.transactions.complete_hold(fact.original, seq, entry.at);
                     self.due_first = self.transactions.next_expiry();
@@ -390,7 +392,7 @@ impl Card {
         };
         let announced = core::mem::take(&mut refund.amount_left);
         refund.is_cleared = true;
-        if let Some(purchase) = self.transactions.by_seq_mut(of) {
+        if let Some(purchase) = self.transactions.settled_mut(of) {
             purchase.refunded = purchase.refunded.saturating_sub(announced);
             purchase.amount_left = lessened(purchase.amount_left, fact.change);
         }
@@ -453,7 +455,7 @@ impl Card {
             Money::Held { .. } => self.held = self.held.saturating_sub(given_back),
             Money::Posted => self.balance = self.balance.plus(given_back),
             Money::RefundPending { of } => {
-                if let Some(purchase) = self.transactions.by_seq_mut(of) {
+                if let Some(purchase) = self.transactions.settled_mut(of) {
                     purchase.refunded = purchase.refunded.saturating_sub(given_back);
                 }
                 return;

@@ -233,7 +233,8 @@ fn purchase_left(refund: &Transaction, card: &Card) -> Option<Amount> {
     let Money::RefundPending { of } = refund.money else {
         return None;
     };
-    card.transactions().by_seq(of).map(|purchase| purchase.amount_left)
+    let transactions = card.transactions();
+    transactions.by_seq(of).map(|purchase| transactions.settled(purchase).amount_left)
 }
 
 /// What changes on the account when `before` was taken and `after` is.

@@ -549,7 +549,7 @@ pub(crate) fn find<'c>(
 ) -> Option<&'c Transaction> {
     let transactions = card.transactions();
     if let Some(original) = &named.original {
-        return transactions.newest(|kept| kept.is_named_by(original) && !kept.is_refund());
+        return transactions.named_by(original);
     }
     let code = named.auth_code?;
     let is_named = |kept: &Transaction| auth_code(kept.seq) == code && !kept.is_refund();
@@ -572,13 +572,13 @@ fn refund(
         return Err(Reason::AmountZero.into());
     }
     let transactions = card.transactions();
-    let named = transactions.newest(|kept| {
-        !kept.is_refund()
-            && match original {
-                Some(key) => kept.is_named_by(&key),
-                None => request.rrn == Some(kept.rrn) && request.merchant == Some(kept.merchant),
-            }
-    });
+    let named = match original {
+        Some(key) => transactions.named_by(&key),
+        None => transactions.newest(|kept| {
+            let is_its = request.rrn == Some(kept.rrn) && request.merchant == Some(kept.merchant);
+            is_its && !kept.is_refund()
+        }),
+    };
     let Some(purchase) = named.map(|named| transactions.settled(named)) else {
         return refund_of(Seq::NONE);
     };

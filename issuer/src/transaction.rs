@@ -130,7 +130,13 @@ impl Transaction {
     }
 
     /// What the completion `fact` made of the hold `of`.
-    pub(crate) fn completed(seq: Seq, at: u64, fact: &Completed, of: &Self, cash: Amount) -> Self {
+    pub(crate) fn completed(
+        seq: Seq,
+        at: u64,
+        fact: &Completed,
+        of: &Self,
+        (cash, refunded): (Amount, Amount),
+    ) -> Self {
         let answered = &fact.answered;
         Self {
             seq,
@@ -145,7 +151,7 @@ impl Transaction {
             fee: answered.fee,
             amount_left: answered.amount,
             fee_left: answered.fee,
-            refunded: Amount::from_minor(0),
+            refunded,
             sum: Sum::Exact,
             is_cleared: false,
             is_faulted: false,
@@ -183,7 +189,13 @@ impl Transaction {
     }
 
     /// What the clearing line `fact` made of the hold `of`.
-    pub(crate) fn cleared(seq: Seq, at: u64, fact: &Cleared, of: &Self, cash: Amount) -> Self {
+    pub(crate) fn cleared(
+        seq: Seq,
+        at: u64,
+        fact: &Cleared,
+        of: &Self,
+        (cash, refunded): (Amount, Amount),
+    ) -> Self {
         let amount = taken(fact.change);
         let fee = taken(fact.fee_change);
         Self {
@@ -194,7 +206,7 @@ impl Transaction {
             fee,
             amount_left: amount,
             fee_left: fee,
-            refunded: Amount::from_minor(0),
+            refunded,
             sum: Sum::Exact,
             is_cleared: true,
             money: Money::Posted,
@@ -376,6 +388,15 @@ impl Transactions {
         self.kept.iter().rev().take(POSTED_MAX).find(|kept| names(kept))
     }
 
+    /// The newest purchase or cash that `key` names: one of its own acquirer first, and then of any,
+    /// for too few terminals fill in DE 32 alike in both messages.
+    #[must_use]
+    pub fn named_by(&self, key: &RequestKey) -> Option<&Transaction> {
+        let is_named = |kept: &Transaction| kept.is_named_by(key) && !kept.is_refund();
+        self.newest(|kept| kept.key.acquirer == key.acquirer && is_named(kept))
+            .or_else(|| self.newest(is_named))
+    }
+
     /// The transaction that this entry made.
     #[must_use]
     pub fn by_seq(&self, seq: Seq) -> Option<&Transaction> {
@@ -391,6 +412,17 @@ impl Transactions {
                 transaction
             }
         }
+    }
+
+    /// What became of the transaction that the entry `seq` made, to be changed.
+    pub(crate) fn settled_mut(&mut self, seq: Seq) -> Option<&mut Transaction> {
+        let by = self.by_seq(seq).map(|made| self.settled(made).seq)?;
+        self.by_seq_mut(by)
+    }
+
+    /// What refunds announced so far give back of the hold that begins with the entry `first`.
+    pub(crate) fn refunded_of_hold(&self, first: Seq) -> Amount {
+        self.hold(first).fold(Amount::default(), |sum, part| sum.saturating_add(part.refunded))
     }
 
     /// Whether a message with an estimated amount can still add to the hold of `part`.
