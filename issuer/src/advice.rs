@@ -1,8 +1,8 @@
 //! Advices: what happened already, told by 012x and 022x.
 //!
 //! One that names a hold completes it; one that names nothing is an approval that was given
-//! elsewhere, by a terminal offline or a stand-in. Ticks, lock, limits and funds are no question any
-//! more. An advice is always answered 00: what cannot be posted waits for a person.
+//! elsewhere, by a terminal offline or a stand-in. Ticks, lock, limits and funds are no question
+//! any more. An advice is always answered 00: what cannot be posted waits for a person.
 
 use crate::card::Card;
 use crate::controls::CardStatus;

@@ -1,7 +1,7 @@
 //! Clearing: what a line of the network's file does to a card.
 //!
-//! A line settles what was approved: it posts a hold, or adjusts what a 02xx posted at once. Up to a
-//! fifth above what was approved is posted in full, more waits for a person. A line that names
+//! A line settles what was approved: it posts a hold, or adjusts what a 02xx posted at once. Up to
+//! a fifth above what was approved is posted in full, more waits for a person. A line that names
 //! nothing we know is posted nevertheless, for the network has paid the merchant. A negative line
 //! brings money: an announced refund, or a chargeback of a purchase. Ticks, lock, limits and funds
 //! are no question any more.

@@ -388,8 +388,8 @@ impl Transactions {
         self.kept.iter().rev().take(POSTED_MAX).find(|kept| names(kept))
     }
 
-    /// The newest purchase or cash that `key` names: one of its own acquirer first, and then of any,
-    /// for too few terminals fill in DE 32 alike in both messages.
+    /// The newest purchase or cash that `key` names: one of its own acquirer first, and then of
+    /// any, for too few terminals fill in DE 32 alike in both messages.
     #[must_use]
     pub fn named_by(&self, key: &RequestKey) -> Option<&Transaction> {
         let is_named = |kept: &Transaction| kept.is_named_by(key) && !kept.is_refund();
@@ -440,8 +440,8 @@ impl Transactions {
         parts.filter(move |kept| kept.first_of_hold() == first)
     }
 
-    /// The cash in `posted` of the hold that begins with the entry `first`: what was not cash in any
-    /// of its parts was paid first.
+    /// The cash in `posted` of the hold that begins with the entry `first`: what was not cash in
+    /// any of its parts was paid first.
     #[must_use]
     pub fn cash_of_hold(&self, first: Seq, posted: Amount) -> Amount {
         let (goods, cash) = self.hold(first).fold(Default::default(), |(goods, cash), part| {

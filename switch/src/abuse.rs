@@ -1,9 +1,9 @@
 //! Failures around a card, a range of cards or a terminal: what a guesser leaves behind.
 //!
-//! A failure is a number that does not exist, a wrong expiry, a wrong PIN. Whoever collects too many
-//! of them within a window is refused what would otherwise be approved. The counters are this
-//! node's, in memory and of fixed size: a restart forgets them, and where two keys meet in one place
-//! the one with fewer failures gives way.
+//! A failure is a number that does not exist, a wrong expiry, a wrong PIN. Whoever collects too
+//! many of them within a window is refused what would otherwise be approved. The counters are this
+//! node's, in memory and of fixed size: a restart forgets them, and where two keys meet in one
+//! place the one with fewer failures gives way.
 //!
 //! Reading takes no lock: every approval asks.
 
