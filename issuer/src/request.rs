@@ -7,8 +7,10 @@
 //! Sources: ISO 8583:1987 for the elements; which signal tells which channel is the issuer's rule
 //! and stands beside each function.
 
+mod alarm;
 mod parse;
 
+pub use alarm::Alarms;
 pub(crate) use parse::{FORMAT_ERROR, NOT_SUPPORTED, acquirer};
 
 use cekr_iso8583::View;
@@ -86,6 +88,8 @@ pub struct Request {
     pub has_chip_data: bool,
     /// Whether the terminal can take an approval of part of the amount (DE 48 id 61).
     pub partial_allowed: bool,
+    /// What in it does not fit together.
+    pub alarms: Alarms,
 }
 
 /// The closed set of what can be asked about a card.

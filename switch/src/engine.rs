@@ -111,6 +111,10 @@ pub struct Tally {
     pub unanswered: u32,
     /// Answers that were given before.
     pub repeats: u32,
+    /// Messages whose signals contradict each other.
+    pub contradictions: u32,
+    /// Messages whose billed amount is not what their rate makes of it.
+    pub misconversions: u32,
 }
 
 /// One more than the largest number of a reason.
@@ -122,7 +126,14 @@ pub const FAULTS: usize = 8;
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { answers: [[0; PLACES]; REASONS], faults: [0; FAULTS], unanswered: 0, repeats: 0 }
+        Self {
+            answers: [[0; PLACES]; REASONS],
+            faults: [0; FAULTS],
+            unanswered: 0,
+            repeats: 0,
+            contradictions: 0,
+            misconversions: 0,
+        }
     }
 }
 
@@ -350,10 +361,14 @@ impl Engine {
         };
         let reply_to = view.mti().reply().filter(|_| view.has(11));
         let given = match inbound {
-            Ok(Inbound::Card(request)) => match self.cell_of(request, frame.cell) {
-                Some(cell) => self.decide_known(cell, request, now, &mut out.tally),
-                None => self.decide_unknown(request, now),
-            },
+            Ok(Inbound::Card(request)) => {
+                out.tally.contradictions += u32::from(request.alarms.contradiction);
+                out.tally.misconversions += u32::from(request.alarms.conversion);
+                match self.cell_of(request, frame.cell) {
+                    Some(cell) => self.decide_known(cell, request, now, &mut out.tally),
+                    None => self.decide_unknown(request, now),
+                }
+            }
             Ok(Inbound::File(action)) => self.act_on_file(action, now, &mut out.tally),
             Ok(Inbound::Network(network)) => self.manage_link(network, now, &mut out.tally),
             Ok(Inbound::Reconciliation(ask)) => self.reconcile(ask, now, &mut out.tally),

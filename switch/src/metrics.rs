@@ -156,6 +156,10 @@ pub struct DecisionMetrics {
     pub unanswered: Counter,
     /// Answers that were given before.
     pub repeats: Counter,
+    /// Messages whose signals contradict each other.
+    pub contradictions: Counter,
+    /// Messages whose billed amount is not what their rate makes of it.
+    pub misconversions: Counter,
 }
 
 impl Default for DecisionMetrics {
@@ -165,6 +169,8 @@ impl Default for DecisionMetrics {
             faults: Default::default(),
             unanswered: Counter::default(),
             repeats: Counter::default(),
+            contradictions: Counter::default(),
+            misconversions: Counter::default(),
         }
     }
 }
@@ -188,6 +194,8 @@ impl DecisionMetrics {
         }
         self.unanswered.add(u64::from(std::mem::take(&mut tally.unanswered)));
         self.repeats.add(u64::from(std::mem::take(&mut tally.repeats)));
+        self.contradictions.add(u64::from(std::mem::take(&mut tally.contradictions)));
+        self.misconversions.add(u64::from(std::mem::take(&mut tally.misconversions)));
     }
 
     /// Answers for `reason`; `place` is `None` for messages about no money.

@@ -18,7 +18,7 @@ use crate::controls::Controls;
 use crate::entry::{Answered, CardId, Issued, LoadSource, Loaded, Name, Reference};
 use crate::money::Balance;
 use crate::policy::Bin;
-use crate::request::{Outcome, ReversalAsk};
+use crate::request::{Alarms, Outcome, ReversalAsk};
 use crate::time::LocalDate;
 
 const NOW: Now = Now { unix_ms: 1_795_341_600_000, local_date: LocalDate::new(2026, 11, 22) };
@@ -65,6 +65,7 @@ fn withdrawal() -> Request {
         new_pin_block: None,
         has_chip_data: true,
         partial_allowed: false,
+        alarms: Alarms::default(),
     }
 }
 

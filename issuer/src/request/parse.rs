@@ -10,7 +10,7 @@ use cekr_iso8583::{
 };
 
 use super::{
-    AdviceAsk, Ask, ExpiryRead, Inbound, Named, Outcome, Reject, Request, ReversalAsk, Spend,
+    AdviceAsk, Ask, ExpiryRead, Inbound, Named, Outcome, Reject, Request, ReversalAsk, Spend, alarm,
 };
 use crate::channel::Channels;
 use crate::entry::Place;
@@ -39,13 +39,13 @@ pub(super) fn inbound(view: &View<'_>, listener: u32) -> Result<Inbound, Reject>
 }
 
 /// The elements that every request about a card must have, and the view for the rest.
-struct Read<'v, 'a> {
-    view: &'v View<'a>,
-    mti: Mti,
-    key: RequestKey,
-    code: ProcessingCode,
-    mcc: Mcc,
-    condition: u8,
+pub(super) struct Read<'v, 'a> {
+    pub(super) view: &'v View<'a>,
+    pub(super) mti: Mti,
+    pub(super) key: RequestKey,
+    pub(super) code: ProcessingCode,
+    pub(super) mcc: Mcc,
+    pub(super) condition: u8,
 }
 
 pub(crate) const FORMAT_ERROR: Reject = Reject::Answer(Reason::FormatError);
@@ -111,6 +111,7 @@ fn card<'v, 'a>(
         new_pin_block,
         has_chip_data: view.has(55),
         partial_allowed: private_is(view, b"61", b"1"),
+        alarms: alarm::of(&read, is_online, currency, (transaction_amount, amount)),
     }))
 }
 
@@ -184,7 +185,7 @@ fn spend(read: &Read<'_, '_>) -> Option<Spend> {
 }
 
 /// A cashpoint (6011) or a bank's counter (6010).
-fn is_bank(mcc: Mcc) -> bool {
+pub(super) fn is_bank(mcc: Mcc) -> bool {
     matches!(mcc.number(), 6010 | 6011)
 }
 

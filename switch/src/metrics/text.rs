@@ -114,6 +114,16 @@ pub fn write(metrics: &Metrics, text: &mut Text) {
             "Answers that were given before.",
             metrics.sum(|lane| &lane.decisions.repeats),
         ),
+        (
+            "cekr_contradictions_total",
+            "Messages whose signals contradict each other.",
+            metrics.sum(|lane| &lane.decisions.contradictions),
+        ),
+        (
+            "cekr_misconversions_total",
+            "Messages whose DE 6 is not DE 4 at the rate of DE 10.",
+            metrics.sum(|lane| &lane.decisions.misconversions),
+        ),
         ("cekr_reads_total", "Reads that brought octets.", metrics.sum(|lane| &lane.reads)),
         ("cekr_octets_in_total", "Octets read.", metrics.sum(|lane| &lane.octets_in)),
         ("cekr_octets_out_total", "Octets written.", metrics.sum(|lane| &lane.octets_out)),
