@@ -63,11 +63,12 @@ pub(crate) fn parse(view: &View<'_>, listener: u32) -> Result<FileAction, Reject
     let pan = view.pan().ok_or(FORMAT_ERROR)?;
     let mut name = [0; FILE_NAME_MAX];
     let name = view.field(101).and_then(|field| field.text(&mut name)).ok_or(FORMAT_ERROR)?;
+    let code = view.field(91).and_then(|field| field.characters().next()).ok_or(FORMAT_ERROR)?;
+    // What is missing comes before what is there and not served.
     if name.trim_ascii_end() != HOT_CARDS {
         return Err(NOT_SUPPORTED);
     }
-    let code = view.field(91).ok_or(FORMAT_ERROR)?.characters().next();
-    let action = match code.ok_or(FORMAT_ERROR)? {
+    let action = match code {
         b'1' | b'2' => Action::Report(reported(view)),
         b'5' => Action::Inquire,
         _ => return Err(NOT_SUPPORTED),
