@@ -16,6 +16,10 @@ test:
 proof counts="":
     .ci/proof {{counts}}
 
+# One fault after the other at the place of a rule: which test finds it? `just planted no_dedupe`.
+planted *faults:
+    .ci/planted {{faults}}
+
 # The seeded world; `just sim 42` replays one seed.
 sim seed="":
     .ci/sim {{seed}}

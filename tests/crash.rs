@@ -63,8 +63,6 @@ struct Before {
     standings: HashMap<String, Standing>,
     /// What was said in the last cycle.
     asked: Vec<Ask>,
-    /// States of the locked card that it may have: the last acknowledged one, and one under way.
-    states: Vec<String>,
     pin_card: usize,
     /// Wrong PINs whose answer was heard, and those sent.
     wrong_heard: usize,
@@ -85,7 +83,7 @@ impl World {
         let pin_card = SHARED_CARDS + cycle;
         let wrong_wanted = random.below(3) as usize;
         let (iso, http) = (switch.iso, switch.http.clone());
-        let (said, pins, states) = thread::scope(|scope| {
+        let (said, pins, holder) = thread::scope(|scope| {
             let load = scope.spawn(|| load::run(iso, &plan, seed, &counts));
             let pins = scope.spawn(|| wrong_pins(iso, pin_card, wrong_wanted, &counts));
             let holder = scope.spawn(|| switch_off_and_on(&http));
@@ -100,7 +98,17 @@ impl World {
         self.book.note(said);
         self.book.note(pins);
         let standings = self.book.must_hold(&self.setup.dump());
-        Before { standings, asked, states, pin_card, wrong_heard, wrong_sent }
+        let locked = &standings[&name(LOCKED_CARD)];
+        for version in &holder.acknowledged {
+            assert!(locked.versions.contains(version), "LOST: what the holder set, {version}");
+        }
+        let states = &holder.states;
+        assert!(
+            states.contains(&locked.state),
+            "{} was not acknowledged: {states:?}",
+            locked.state
+        );
+        Before { standings, asked, pin_card, wrong_heard, wrong_sent }
     }
 
     /// After a start: balances, states and tries are those of the journal, repeats are answered as
@@ -115,8 +123,6 @@ impl World {
             assert_eq!(card["state"], *standing.state, "{name}");
             assert_eq!(card["channels"], standing.channels, "{name}");
         }
-        let state = &before.standings[&name(LOCKED_CARD)].state;
-        assert!(before.states.contains(state), "{state} was not acknowledged: {:?}", before.states);
         let path = format!("/v1/cards?name={}", name(LOCKED_CARD));
         let id = switch.call("GET", &path, &Value::Null).unwrap().1["data"][0]["id"].clone();
         let path = format!("/v1/cards/{}/unlock", id.as_str().unwrap());
@@ -181,26 +187,40 @@ fn wrong_pins(addr: std::net::SocketAddr, card: usize, wanted: usize, counts: &C
     said
 }
 
-/// Locks and unlocks the card until the switch is gone. Gives the last acknowledged state, and
-/// the one that was asked for last.
-fn switch_off_and_on(http: &str) -> Vec<String> {
-    let mut states = vec!["active".to_owned()];
+/// What a holder was told.
+struct Holder {
+    /// The state that was acknowledged last, and after it one that was asked for, if any.
+    states: Vec<String>,
+    /// The versions of the controls whose change was acknowledged.
+    acknowledged: Vec<u64>,
+}
+
+/// Locks and unlocks the card until the switch is gone, and unticks and ticks it.
+fn switch_off_and_on(http: &str) -> Holder {
+    let mut holder = Holder { states: vec!["active".to_owned()], acknowledged: Vec::new() };
     let path = format!("/v1/cards?name={}", name(LOCKED_CARD));
     let Some((_, page)) = crash_support::call(http, "GET", &path, &Value::Null) else {
-        return states;
+        return holder;
     };
-    let id = page["data"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/cards/{}", page["data"][0]["id"].as_str().unwrap());
+    let off = json!({"channels": {"abroad": false}});
+    let on = json!({"channels": {"abroad": true}});
     loop {
-        for (verb, state) in [("lock", "locked"), ("unlock", "active")] {
-            let path = format!("/v1/cards/{id}/{verb}");
-            states.push(state.to_owned());
-            match crash_support::call(http, "POST", &path, &json!({})) {
+        for (method, verb, body, state) in [
+            ("POST", "/lock", &json!({}), "locked"),
+            ("PATCH", "", &off, "locked"),
+            ("POST", "/unlock", &json!({}), "active"),
+            ("PATCH", "", &on, "active"),
+        ] {
+            holder.states.push(state.to_owned());
+            match crash_support::call(http, method, &format!("{path}{verb}"), body) {
                 Some((200, card)) => {
                     assert_eq!(card["state"], state);
-                    states.remove(0);
+                    holder.states.remove(0);
+                    holder.acknowledged.extend(card["version"].as_u64());
                 }
                 Some(other) => panic!("{other:?}"),
-                None => return states,
+                None => return holder,
             }
         }
     }

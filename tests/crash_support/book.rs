@@ -62,6 +62,8 @@ pub struct Standing {
     pub channels: Value,
     pub tries: i64,
     pub last_seq: u64,
+    /// Of the controls, as each entry has set them.
+    pub versions: Vec<u64>,
 }
 
 /// What was asked, and what was answered first.
@@ -167,6 +169,7 @@ impl<'a> Fold<'a> {
                 channels: entry["channels"].clone(),
                 tries: 3,
                 last_seq: 0,
+                versions: Vec::new(),
             };
             self.cards.insert(id.clone(), (text("name"), standing));
         }
@@ -179,6 +182,7 @@ impl<'a> Fold<'a> {
             "controls_set" => {
                 card.state = text("state");
                 card.channels = entry["channels"].clone();
+                card.versions.extend(entry["version"].as_u64());
                 return Ok(());
             }
             "loaded" => {

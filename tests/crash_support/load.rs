@@ -136,11 +136,12 @@ fn next(
         }
     }
     let card = plan.cards.start + random.below(plan.cards.end - plan.cards.start);
-    let cents = 1 + random.below(9_00);
-    let kind = match random.below(10) {
-        0..=2 => Kind::Hold,
-        3 => Kind::Withdrawal,
-        _ => Kind::Purchase,
+    let (kind, cents_max) = match random.below(10) {
+        0..=2 => (Kind::Hold, 9_00),
+        // Beyond 300.00 the fee is a share, and has to be rounded.
+        3 => (Kind::Withdrawal, 900_00),
+        _ => (Kind::Purchase, 9_00),
     };
+    let cents = 1 + random.below(cents_max);
     Ask::new(kind, card as usize, cents, terminal, stan)
 }
