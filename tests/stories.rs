@@ -5,36 +5,15 @@
 mod support;
 
 use cekr_iso8583::{CEKR87, Framing, Step, View};
-use cekr_issuer::entry::{LoadSource, Reference};
-use cekr_issuer::{Amount, CardStatus, Channels, Fact, Policy};
+use cekr_issuer::{CardStatus, Channels, Fact, Policy};
 use cekr_switch::control::ChannelsPatch;
 use cekr_switch::engine::{Outgoing, Ticket};
 
 use support::{
     Bank, CEKR87_BE2, DAY_MS, DIALECTS, Told, actual, after_ms, ana, balance_inquiry, framed,
-    lenient, no_limits, original_of, pan_of, pin_block, purchase, purchase_abroad, purchase_online,
-    reversal, withdrawal,
+    in_every_dialect, lenient, load, no_limits, original_of, pan_of, pin_block, purchase,
+    purchase_abroad, purchase_online, reversal, tick, withdrawal,
 };
-
-/// Tells a story in every dialect, and audits the books at its end.
-fn in_every_dialect(policy: &Policy, story: impl Fn(&mut Bank)) {
-    for dialect in DIALECTS {
-        let mut bank = Bank::new(dialect, policy.clone(), &[ana()]);
-        story(&mut bank);
-        bank.audit();
-    }
-}
-
-fn load(bank: &Bank, cents: u64, reference: &str) {
-    let id = bank.control.find("ana").unwrap();
-    let (amount, reference) = (Amount::from_minor(cents), Reference::new(reference).unwrap());
-    bank.control.load(id, amount, LoadSource::BranchCash, reference, bank.now).unwrap();
-}
-
-fn tick(bank: &Bank, patch: ChannelsPatch) {
-    let id = bank.control.find("ana").unwrap();
-    bank.control.set_channels(id, patch, bank.now).unwrap();
-}
 
 #[test]
 fn the_story_of_the_demo_ends_with_171_10_available() {

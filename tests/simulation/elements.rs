@@ -109,3 +109,12 @@ pub fn card_told(told: &Told) -> Option<(String, Vec<u16>)> {
         _ => None,
     }
 }
+
+/// Whether DE 95 can be read: two amounts, and two more with their signs.
+pub fn is_replacement(text: &str) -> bool {
+    text.len() == 42
+        && text.bytes().enumerate().all(|(at, c)| match at {
+            24 | 33 => matches!(c, b'C' | b'D'),
+            _ => c.is_ascii_digit(),
+        })
+}

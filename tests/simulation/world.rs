@@ -2,15 +2,17 @@
 //!
 //! One seed gives one world, on every machine. It knows no rule: it only makes trouble.
 
-use cekr_iso8583::Framing;
+use std::collections::BTreeMap;
+
+use cekr_iso8583::{Framing, View};
 use cekr_issuer::{CardStatus, Channels, Now};
 use cekr_terminal_sim::moment::Moment;
 use cekr_terminal_sim::random::Random;
 
-use crate::oracle::{Rules, WRONG_PINS};
+use crate::oracle::{PINS, Rules};
 use crate::support::{
-    CardSpec, DAY_MS, DIALECTS, Dialect, Told, actual, after_ms, balance_inquiry, original_of,
-    pan_of, pin_block, purchase, purchase_abroad, purchase_online, reversal, withdrawal,
+    CardSpec, DAY_MS, DIALECTS, Dialect, Told, actual, after_ms, original_of, pan_of, pin_block,
+    reversal,
 };
 
 /// What happens next.
@@ -36,20 +38,35 @@ pub struct World {
     pub rules: Rules,
     /// What terminals speak.
     pub dialect: Dialect,
-    random: Random,
+    pub(crate) random: Random,
     passed_ms: u64,
     stan: u32,
     loads: u64,
-    sent: Vec<Sent>,
-    /// Requests that their reversal overtook, and when they should have come.
+    pub(crate) sent: Vec<Sent>,
+    /// Requests that their reversal overtook, and until when they may still come.
     late: Vec<(Told, u64)>,
+    /// What each acquirer was last told of its totals.
+    pub(crate) totals: BTreeMap<Option<String>, Told>,
+    /// The family that the message being made belongs to.
+    of: Option<usize>,
 }
 
 /// A request that went out.
-struct Sent {
-    told: Told,
+pub(crate) struct Sent {
+    pub(crate) told: Told,
     at_ms: u64,
-    auth_code: Option<String>,
+    /// So long may later messages name it.
+    until_ms: u64,
+    /// A hold, what was added to it and what completed it are one family.
+    of: usize,
+    pub(crate) auth_code: Option<String>,
+}
+
+/// A request of before, as a later message names it.
+pub(crate) struct Named {
+    pub(crate) told: Told,
+    pub(crate) auth_code: Option<String>,
+    of: usize,
 }
 
 /// Requests older than this are named by nobody any more: answers and posted transactions are
@@ -59,7 +76,8 @@ const NAMED_MS: u64 = 20 * 3_600_000;
 /// Nobody names what so many messages came after.
 const NAMED_MAX: usize = 60;
 
-const CARDS: u64 = 24;
+/// Who holds a card.
+pub(crate) const CARDS: u64 = 24;
 
 impl World {
     /// The world of a seed.
@@ -69,6 +87,7 @@ impl World {
             abroad_with_card_only: random.per_mille(250),
             cashback_fee: random.per_mille(250),
             chip_at_cashpoints: random.per_mille(250),
+            dispense_faults: if random.per_mille(750) { 3 } else { 0 },
             limits: random.per_mille(700),
             private_is_tagged: false,
         };
@@ -76,8 +95,19 @@ impl World {
         let dialect = *random.pick(&DIALECTS).unwrap();
         let rules = Rules { private_is_tagged: dialect.spec.name() == "cekr87", ..rules };
         let stan = u32::try_from(random.below(900_000)).unwrap();
-        let (sent, late) = (Vec::new(), Vec::new());
-        Self { cards, rules, dialect, random, passed_ms: 0, stan, loads: 0, sent, late }
+        Self {
+            cards,
+            rules,
+            dialect,
+            random,
+            passed_ms: 0,
+            stan,
+            loads: 0,
+            sent: Vec::new(),
+            late: Vec::new(),
+            totals: BTreeMap::new(),
+            of: None,
+        }
     }
 
     /// The moment.
@@ -119,10 +149,40 @@ impl World {
     }
 
     /// Tells the world what one of its requests was answered.
-    pub fn hear(&mut self, request: &Told, auth_code: Option<&str>) {
+    pub fn hear(&mut self, request: &Told, reply: &Told) {
+        if matches!(reply.mti, 510 | 530) {
+            self.totals.insert(request.text(32).map(str::to_owned), reply.clone());
+        }
+        let Some(code) = reply.text(38) else { return };
+        let kind = request.text(3).unwrap_or_default().get(..2).unwrap_or_default();
+        if kind == "92" {
+            self.hear_pin(request);
+        }
+        let is_hold = matches!(request.mti / 10, 10 | 12)
+            && matches!(kind, "00" | "01" | "09" | "11" | "17")
+            && matches!(reply.code(), "00" | "10");
+        let days = match request.text(25) {
+            _ if !is_hold => 0,
+            Some("06") => 30,
+            // The shortest life of a hold.
+            _ => 2,
+        };
         let found = self.sent.iter_mut().rev().find(|sent| sent.told == *request);
-        if let (Some(sent), Some(code)) = (found, auth_code) {
+        if let Some(sent) = found.filter(|sent| sent.auth_code.is_none()) {
             sent.auth_code = Some(code.to_owned());
+            sent.until_ms += days * DAY_MS;
+        }
+    }
+
+    /// The holder has another PIN now.
+    fn hear_pin(&mut self, request: &Told) {
+        let pan = request.number(2);
+        for card in self.cards.iter_mut().filter(|card| Some(card.pan) == pan) {
+            let told = request.text(48).unwrap_or_default();
+            let is_new = |pin: &&&str| told.ends_with(&pin_block(card.pan, pin));
+            if let Some(pin) = PINS.iter().find(is_new) {
+                card.pin = pin;
+            }
         }
     }
 
@@ -138,21 +198,42 @@ impl World {
 
     /// One message on the line: new, again, changed, taken back, late; whole or damaged.
     fn message(&mut self) -> Vec<u8> {
+        self.of = None;
         let told = match self.random.below(100) {
-            0..=54 => self.request(),
-            55..=63 => self.again(),
-            64..=67 => self.key_reused(),
-            68..=86 => self.reversal(),
-            87..=90 => self.reversal_first(),
-            91..=94 => self.late(),
+            0..=44 => self.request(),
+            45..=53 => self.again(),
+            54..=57 => self.key_reused(),
+            58..=73 => self.reversal(),
+            74..=77 => self.reversal_first(),
+            78..=80 => self.late(),
+            81..=85 => self.completion(),
+            86..=88 => self.increment(),
+            89..=92 => self.advice(),
+            93 | 94 => self.reconciliation(),
+            95 => self.file_action(),
             _ => self.network(),
         };
         let octets = told.octets(self.dialect.spec);
         // Whatever comes again is as old as it was the first time.
         let first = self.sent.iter().rev().take(NAMED_MAX).find(|sent| same_key(&sent.told, &told));
         let at_ms = first.map_or(self.passed_ms, |sent| sent.at_ms);
-        self.sent.push(Sent { told, at_ms, auth_code: None });
-        if self.random.per_mille(60) { self.damaged(octets) } else { octets }
+        let of = self.of.or(first.map(|sent| sent.of)).unwrap_or(self.sent.len());
+        let until_ms = first.map_or(self.until_ms(), |sent| sent.until_ms);
+        let auth_code = first.and_then(|sent| sent.auth_code.clone());
+        self.sent.push(Sent { told, at_ms, until_ms, of, auth_code });
+        if !self.random.per_mille(60) {
+            return octets;
+        }
+        let damaged = self.damaged(octets.clone());
+        if self.is_bearable(&damaged) { damaged } else { octets }
+    }
+
+    /// An advice is never declined: millions are beyond what these worlds' books can tell.
+    fn is_bearable(&self, octets: &[u8]) -> bool {
+        let Ok(view) = View::parse(self.dialect.spec, octets) else { return true };
+        let told = Told::of(&view);
+        let is_huge = |de: u8| told.number(de).is_some_and(|cents| cents > 1_000_000_00);
+        !matches!(told.mti / 10, 12 | 22) || !(is_huge(4) || is_huge(6))
     }
 
     fn damaged(&mut self, mut octets: Vec<u8>) -> Vec<u8> {
@@ -169,13 +250,44 @@ impl World {
         octets
     }
 
-    /// A request of a card in its class, sent lately.
-    fn earlier(&mut self) -> Option<(Told, Option<String>)> {
-        let since = self.passed_ms.saturating_sub(NAMED_MS);
-        let is_named = |sent: &&Sent| sent.at_ms >= since && sent.told.mti < 400;
-        let lately: Vec<_> = self.sent.iter().rev().take(NAMED_MAX).filter(is_named).collect();
-        let chosen = usize::try_from(self.random.below(lately.len().min(40) as u64)).unwrap();
-        lately.get(chosen).map(|sent| (sent.told.clone(), sent.auth_code.clone()))
+    /// A request that moves money or asks about it, sent lately.
+    pub(crate) fn earlier(&mut self) -> Option<Named> {
+        self.earlier_that(40, |_| true)
+    }
+
+    /// One of the newest requests that may still be named.
+    pub(crate) fn earlier_that(
+        &mut self,
+        newest: usize,
+        is_meant: impl Fn(&Sent) -> bool,
+    ) -> Option<Named> {
+        let is_named = |sent: &&Sent| {
+            let is_recent = sent.until_ms >= self.passed_ms;
+            is_recent && (100..300).contains(&sent.told.mti) && is_meant(sent)
+        };
+        let found: Vec<_> = self.sent.iter().rev().filter(is_named).take(newest).collect();
+        let chosen = usize::try_from(self.random.below(found.len() as u64)).unwrap();
+        let sent = found.get(chosen)?;
+        Some(Named { told: sent.told.clone(), auth_code: sent.auth_code.clone(), of: sent.of })
+    }
+
+    /// Until when the message being made may come, or be named: as long as all that it belongs to.
+    fn until_ms(&self) -> u64 {
+        let family = self.sent.iter().filter(|sent| Some(sent.of) == self.of);
+        family.map(|sent| sent.until_ms).fold(self.passed_ms + NAMED_MS, u64::min)
+    }
+
+    /// The message being made belongs to what it names.
+    pub(crate) fn belongs_to(&mut self, named: &Named) {
+        self.of = Some(named.of);
+    }
+
+    /// What was ended is remembered for as long as what was just posted.
+    pub(crate) fn ends(&mut self, named: &Named) {
+        let until_ms = self.passed_ms + NAMED_MS;
+        for sent in self.sent.iter_mut().filter(|sent| sent.of == named.of) {
+            sent.until_ms = sent.until_ms.min(until_ms);
+        }
     }
 
     /// Whether a moment is so near that answers and transactions of it are still promised.
@@ -186,8 +298,9 @@ impl World {
     /// Any message that was sent lately, again; most terminals mark it as a repeat.
     fn again(&mut self) -> Told {
         let since = self.passed_ms.saturating_sub(NAMED_MS);
-        let lately: Vec<_> =
-            self.sent.iter().rev().take(40).filter(|sent| sent.at_ms >= since).collect();
+        // What was damaged on its way comes for the first time now.
+        let may_come = |sent: &&Sent| sent.at_ms >= since && sent.until_ms >= self.passed_ms;
+        let lately: Vec<_> = self.sent.iter().rev().take(40).filter(may_come).collect();
         let chosen = usize::try_from(self.random.below(lately.len() as u64)).unwrap();
         match lately.get(chosen).map(|sent| sent.told.clone()) {
             None => self.request(),
@@ -198,7 +311,17 @@ impl World {
 
     /// A request with the key of another.
     fn key_reused(&mut self) -> Told {
-        let Some((told, _)) = self.earlier() else { return self.request() };
+        // What was told of somebody else's card is nowhere written under its key, and a key is
+        // known for a day.
+        let ours: Vec<_> = self.cards.iter().map(|card| card.pan.to_string()).collect();
+        let since = self.passed_ms.saturating_sub(NAMED_MS);
+        let is_known = |sent: &Sent| {
+            sent.at_ms >= since
+                && sent.told.text(2).is_some_and(|pan| ours.iter().any(|o| o == pan))
+        };
+        let Some(Named { told, .. }) = self.earlier_that(40, is_known) else {
+            return self.request();
+        };
         let other = self.random.below(CARDS + 1);
         match self.random.below(4) {
             0 => told.with(2, pan_of(other)).without(&[35]),
@@ -210,15 +333,19 @@ impl World {
 
     /// Something is taken back, whole or in part, named in one of three ways.
     fn reversal(&mut self) -> Told {
-        let Some((original, auth_code)) = self.earlier() else { return self.request() };
-        if original.text(11).is_none() || original.text(7).is_none() || original.text(32).is_none()
-        {
+        let Some(named) = self.earlier() else { return self.request() };
+        let original = named.told.clone();
+        if is_nameless(&original) {
             return self.request();
         }
+        self.ends(&named);
+        self.belongs_to(&named);
         let stan = self.next_stan();
         let mti = *self.random.pick(&[400, 420]).unwrap();
-        let mut told = reversal(&original, mti, stan).with(7, self.transmitted());
         let asked = original.number(4).unwrap_or(0);
+        let mut told = reversal(&original, mti, stan)
+            .with(7, self.transmitted())
+            .with(4, format!("{asked:012}"));
         told = match self.random.below(10) {
             0..=4 => told,
             5..=7 => {
@@ -228,7 +355,16 @@ impl World {
             8 => told.with(95, actual(asked + 1)),
             _ => told.with(4, format!("{:012}", asked + 1)),
         };
-        match (self.random.below(6), auth_code) {
+        told = match self.random.below(10) {
+            0..=2 => told,
+            3..=5 => told.with(39, *self.random.pick(&["17", "68"]).unwrap()),
+            6..=8 => told.with(39, *self.random.pick(&["21", "32"]).unwrap()),
+            _ if told.text(49) == Some("978") => {
+                told.with(49, "840").with(6, format!("{asked:012}")).with(51, "978")
+            }
+            _ => told.with(49, "978"),
+        };
+        match (self.random.below(6), named.auth_code) {
             (0, Some(code)) => told.without(&[90]).with(38, code),
             (1, _) => {
                 let own = |de| original.text(de).unwrap().to_owned();
@@ -242,149 +378,45 @@ impl World {
 
     /// The reversal overtakes its request.
     fn reversal_first(&mut self) -> Told {
-        let original = self.request();
-        if [7, 11, 32, 41].iter().any(|de| original.text(*de).is_none()) {
+        let original = match self.random.below(8) {
+            0 => self.advice(),
+            1 => self.completion(),
+            _ => self.request(),
+        };
+        if is_nameless(&original) {
             return original;
         }
         let stan = self.next_stan();
         let mti = *self.random.pick(&[400, 420]).unwrap();
         let told = reversal(&original, mti, stan).with(7, self.transmitted());
-        self.late.push((original, self.passed_ms));
+        self.late.push((original, self.until_ms()));
         told
     }
 
     /// What was overtaken comes after all, unless it is too late for what it names.
     fn late(&mut self) -> Told {
-        let since = self.passed_ms.saturating_sub(NAMED_MS);
-        self.late.retain(|(_, at_ms)| *at_ms >= since);
+        self.late.retain(|(_, until_ms)| *until_ms >= self.passed_ms);
         self.late.pop().map_or_else(|| self.request(), |(told, _)| told)
     }
 
-    fn network(&mut self) -> Told {
-        let code = *self.random.pick(&["001", "002", "201", "301", "301"]).unwrap();
-        let stan = self.next_stan();
-        Told::new(800).with(7, self.transmitted()).with(11, format!("{stan:06}")).with(70, code)
-    }
-
-    fn next_stan(&mut self) -> u32 {
+    pub(crate) fn next_stan(&mut self) -> u32 {
         self.stan = self.stan % 999_999 + 1;
         self.stan
     }
 
-    fn transmitted(&self) -> String {
+    pub(crate) fn transmitted(&self) -> String {
         format!("{:010}", Moment::from_unix_ms(self.now().unix_ms).transmission())
-    }
-
-    fn cents(&mut self) -> u64 {
-        match self.random.below(20) {
-            0 => *self.random.pick(&[0, 1, 300_00, 300_10, 301_00, 1_234_50]).unwrap(),
-            1 => self.random.within(&(500_00..3_000_00)),
-            2..=4 => self.random.within(&(100_00..400_00)),
-            _ => self.random.within(&(1..60_00)),
-        }
-    }
-
-    fn request(&mut self) -> Told {
-        let number = usize::try_from(self.random.below(CARDS)).unwrap();
-        let card = self.cards[number].clone();
-        let (stan, cents) = (self.next_stan(), self.cents());
-        let told = self.kind(&card, stan, cents);
-        let told = self.oddity(told, &card);
-        let terminal = told.text(41).unwrap_or("POS00001")[..3].to_owned();
-        let till = self.random.below(3) + 1;
-        told.with(7, self.transmitted()).with(41, format!("{terminal}{till:05}"))
-    }
-
-    fn kind(&mut self, card: &CardSpec, stan: u32, cents: u64) -> Told {
-        let notes = (cents / 10_00 + 1) * 10_00;
-        let is_cekr87 = self.dialect.spec.name() == "cekr87";
-        match self.random.below(26) {
-            0..=5 => purchase(card, stan, cents),
-            6 | 7 => purchase(card, stan, cents).of_mti(100),
-            8 => purchase(card, stan, cents).of_mti(100).with(25, "06"),
-            9 if is_cekr87 => purchase(card, stan, cents).with(48, "61011"),
-            9..=11 => purchase_online(card, stan, cents),
-            12 if is_cekr87 => purchase(card, stan, cents).of_mti(100).with(48, "420207"),
-            12 | 13 => purchase_abroad(card, stan, cents),
-            14..=16 => withdrawal(card, stan, notes),
-            17 => withdrawal(card, stan, notes + 2_50).with(28, "D00000250").of_mti(100),
-            18 => {
-                let cash = self.random.within(&(1..cents + 2));
-                purchase(card, stan, cents)
-                    .with(3, "090000")
-                    .with(54, format!("0040978D{cash:012}"))
-            }
-            19 => {
-                let billed = cents * 9 / 10;
-                let at = self.random.below(2);
-                let told = if at == 0 {
-                    purchase_abroad(card, stan, cents)
-                } else {
-                    withdrawal(card, stan, notes).with(43, format!("{:38}HR", "ATM ZAGREB"))
-                };
-                told.with(49, "840").with(6, format!("{billed:012}")).with(51, "978")
-            }
-            20 | 21 => balance_inquiry(card, stan),
-            22 => purchase(card, stan, 0).with(25, "51"),
-            23 => withdrawal(card, stan, notes).of_mti(100).with(3, "320000").without(&[52]),
-            _ => self.refund(card, stan, cents),
-        }
-    }
-
-    fn refund(&mut self, card: &CardSpec, stan: u32, cents: u64) -> Told {
-        let refund = purchase(card, stan, cents.min(30_00)).with(3, "200000");
-        let Some((original, _)) = self.earlier() else { return refund };
-        let is_nameless = [2, 7, 11, 32, 37, 41].iter().any(|de| original.text(*de).is_none());
-        // A refund's reference may be that of a purchase of long ago.
-        if is_nameless || original.text(3) == Some("200000") {
-            return refund;
-        }
-        let own = |de| original.text(de).unwrap().to_owned();
-        match self.random.below(3) {
-            0 => refund,
-            1 => refund.with(2, own(2)).without(&[14]).with(37, own(37)),
-            _ => refund
-                .with(2, own(2))
-                .without(&[14])
-                .with(41, own(41))
-                .with(90, original_of(&original)),
-        }
-    }
-
-    /// One request in three has something odd about it.
-    fn oddity(&mut self, told: Told, card: &CardSpec) -> Told {
-        let wrong = *self.random.pick(&WRONG_PINS).unwrap();
-        match self.random.below(51) {
-            0 => told.with(2, pan_of(CARDS + 7)),
-            1 => told.with(2, 5_555_555_555_554_444_u64),
-            2 => told.with(2, card.pan + 1),
-            3 => told.with(14, "2911"),
-            4 => told.without(&[14]),
-            5 => told.without(&[32]),
-            6 | 7 => told.with(52, pin_block(card.pan, wrong)),
-            8 => told.with(52, pin_block(card.pan, card.pin)),
-            9 => told.with(52, "0123456789ABCDEF"),
-            10 => told.with(22, "801"),
-            11 => told.with(55, "9F3602002A"),
-            12 => told.without(&[43]).with(19, *self.random.pick(&["705", "191"]).unwrap()),
-            13 => told.without(&[43]),
-            14 => told.with(25, *self.random.pick(&["01", "05", "08", "59"]).unwrap()),
-            15 => told.without(&[*self.random.pick(&[3, 4, 7, 11, 41, 49]).unwrap()]),
-            16 => {
-                let track = format!("{}={:04}2010000000000", card.pan, card.expiry);
-                told.with(35, track)
-            }
-            17 => told.with(35, format!("{}=30112010000000000", card.pan)),
-            18 => told.with(18, *self.random.pick(&["6010", "6011"]).unwrap()),
-            19 => told.with(3, *self.random.pick(&["110000", "170000", "400000"]).unwrap()),
-            _ => told,
-        }
     }
 }
 
 /// Whether two messages have one trace number, time and terminal.
 fn same_key(one: &Told, other: &Told) -> bool {
     [7, 11, 41].iter().all(|de| one.text(*de) == other.text(*de))
+}
+
+/// Whether a message lacks what another could name it by.
+pub(crate) fn is_nameless(told: &Told) -> bool {
+    [2, 3, 7, 11, 32, 37, 41, 49].iter().any(|de| told.text(*de).is_none())
 }
 
 fn card(number: u64, random: &mut Random) -> CardSpec {
