@@ -377,6 +377,149 @@ fn a_reversal_of_an_increment_or_of_its_hold_gives_back_its_part() {
 }
 
 #[test]
+fn a_hold_is_remembered_for_a_day_after_its_end_however_old_it_is() {
+    type End = fn(&mut Bank, &Told);
+    // Given back after three days, or expired after thirty: a late completion is not taken for an
+    // approval that was made elsewhere.
+    let ends: [(End, u64, i64); 2] = [
+        (|bank, hold| drop(approved(bank, &reversal(hold, 400, 90))), 3, 95_00),
+        (|bank, _| drop(approved(bank, &balance_inquiry(&ana(), 91))), 30, 65_00),
+    ];
+    for (end, days, left) in ends {
+        in_every_dialect(&lenient(), |bank| {
+            let (hold, code) = hold(bank);
+            bank.now = after_ms(days * DAY_MS);
+            end(bank, &hold);
+            bank.now = after_ms(days * DAY_MS + DAY_MS / 2);
+            approved(bank, &purchase(&ana(), 92, 5_00));
+            let late = completion(&hold, 93, 30_00).without(&[90]).with(38, code);
+            approved(bank, &late);
+            assert_eq!(bank.money("ana"), (left, left), "ended after {days} days");
+        });
+    }
+}
+
+#[test]
+fn a_part_of_a_hold_names_it_as_long_as_it_is_open() {
+    in_every_dialect(&lenient(), |bank| {
+        let (hold, _) = hold(bank);
+        approved(bank, &increment(&ana(), &hold, 2, 20_00));
+        approved(bank, &reversal(&hold, 400, 3));
+        bank.now = after_ms(12 * DAY_MS);
+        approved(bank, &purchase(&ana(), 4, 5_00));
+        approved(bank, &completion(&hold, 5, 24_00));
+        assert_eq!(bank.newest(), "completed");
+        assert_eq!(bank.money("ana"), (71_00, 71_00));
+    });
+}
+
+#[test]
+fn an_increment_does_not_revive_what_was_given_back() {
+    in_every_dialect(&lenient(), |bank| {
+        let (hold, _) = hold(bank);
+        approved(bank, &reversal(&hold, 400, 2));
+        let own = increment(&ana(), &hold, 3, 20_00);
+        approved(bank, &own);
+        approved(bank, &completion(&hold, 4, 20_00));
+        assert_eq!(bank.newest(), "parked");
+        approved(bank, &completion(&own, 5, 20_00));
+        assert_eq!(bank.money("ana"), (80_00, 80_00));
+    });
+}
+
+#[test]
+fn of_two_acquirers_with_the_same_numbers_each_completes_its_own_hold() {
+    in_every_dialect(&lenient(), |bank| {
+        let own = preauth(&ana(), 1, 30_00);
+        let other = preauth(&ana(), 1, 50_00).with(32, "608972");
+        approved(bank, &own);
+        approved(bank, &other);
+        approved(bank, &completion(&own, 2, 36_00));
+        assert_eq!(bank.money("ana"), (64_00, 14_00));
+        approved(bank, &completion(&other, 3, 40_00));
+        assert_eq!(bank.money("ana"), (24_00, 24_00));
+    });
+}
+
+#[test]
+fn a_foreign_completion_is_taken_back_by_shares_of_what_was_billed() {
+    in_every_dialect(&lenient(), |bank| {
+        let dollars = |told: Told, billed: u64| {
+            told.with(49, "840").with(6, format!("{billed:012}")).with(51, "978")
+        };
+        let hold = dollars(preauth(&ana(), 1, 50_00), 40_00);
+        approved(bank, &hold);
+        // 120.00 dollars were 96.00 euros: 40.00 are posted, the rest waits.
+        let completed = dollars(completion(&hold, 2, 120_00), 96_00);
+        approved(bank, &completed);
+        assert_eq!(bank.money("ana"), (60_00, 60_00));
+        let kept = |stan, cents| reversal(&completed, 420, stan).with(95, actual(cents));
+        approved(bank, &kept(3, 60_00));
+        assert_eq!(bank.money("ana"), (60_00, 60_00), "48.00 euros are more than was posted");
+        approved(bank, &kept(4, 30_00));
+        assert_eq!(bank.money("ana"), (76_00, 76_00), "24.00 euros are less");
+    });
+}
+
+#[test]
+fn what_a_hold_came_to_counts_in_its_place_on_its_day() {
+    let rich = CardSpec { balance: 9_000_00, ..ana() };
+    for dialect in DIALECTS {
+        let mut bank = Bank::new(dialect, lenient(), std::slice::from_ref(&rich));
+        let bank = &mut bank;
+        let hold = preauth(&rich, 1, 1_900_00);
+        approved(bank, &hold);
+        assert_eq!(bank.ask(&purchase(&rich, 2, 100_01)).code(), "61");
+        approved(bank, &completion(&hold, 3, 1_000_00));
+        approved(bank, &purchase(&rich, 4, 1_000_00));
+        assert_eq!(bank.ask(&purchase(&rich, 5, 1)).code(), "61");
+        approved(bank, &reversal(&hold, 420, 6).with(95, actual(900_00)));
+        approved(bank, &purchase(&rich, 7, 100_00));
+        assert_eq!(bank.ask(&purchase(&rich, 8, 1)).code(), "61");
+        // What a shop posts above its hold is no cash.
+        let shop = preauth(&rich, 9, 10_00).of_mti(120);
+        approved(bank, &shop);
+        approved(bank, &completion(&shop, 10, 12_00));
+        for stan in 11..=13 {
+            approved(bank, &withdrawal(&rich, stan, 100_00));
+        }
+        assert_eq!(bank.ask(&withdrawal(&rich, 14, 10_00)).code(), "65");
+        bank.audit();
+    }
+}
+
+#[test]
+fn goods_that_were_added_to_cashback_are_no_cash() {
+    let policy = Policy { cashback_fee: true, ..lenient() };
+    let rich = CardSpec { balance: 2_000_00, ..ana() };
+    for dialect in DIALECTS {
+        let mut bank = Bank::new(dialect, policy.clone(), std::slice::from_ref(&rich));
+        let bank = &mut bank;
+        let cashback = preauth(&rich, 1, 45_00).with(3, "090000").with(54, "0040978D000000002000");
+        approved(bank, &cashback);
+        approved(bank, &increment(&rich, &cashback, 2, 600_00));
+        let reply = approved(bank, &completion(&cashback, 3, 645_00));
+        assert_eq!(reply.text(8), Some("00001500"), "20.00 of cash");
+        assert_eq!(bank.money("ana").0, 2_000_00 - 645_00 - 15_00);
+        bank.audit();
+    }
+}
+
+#[test]
+fn a_refund_of_a_hold_counts_against_its_completion() {
+    in_every_dialect(&lenient(), |bank| {
+        let (hold, _) = hold(bank);
+        let back = |stan, cents| refund(&ana(), stan, cents).with(90, original_of(&hold));
+        approved(bank, &back(2, 20_00));
+        approved(bank, &completion(&hold, 3, 30_00));
+        assert_eq!(bank.ask(&back(4, 10_01)).code(), "13");
+        approved(bank, &reversal(&back(2, 20_00), 400, 5).with(95, actual(15_00)));
+        approved(bank, &back(6, 15_00));
+        assert_eq!(bank.ask(&back(7, 1)).code(), "13");
+    });
+}
+
+#[test]
 fn an_advice_moves_money_whatever_the_card_allows() {
     in_every_dialect(&lenient(), |bank| {
         let id = bank.control.find("ana").unwrap();
