@@ -106,6 +106,12 @@ pub struct Books {
 }
 
 impl Books {
+    /// Books with these totals, in the order of [`Account::ALL`], and this much held, in cents.
+    #[must_use]
+    pub const fn restored(totals: [i128; Account::ALL.len()], held: i128) -> Self {
+        Self { totals, held }
+    }
+
     /// Adds the postings of `entry`.
     pub fn add(&mut self, entry: &Entry) {
         for line in postings(entry) {

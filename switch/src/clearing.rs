@@ -95,6 +95,24 @@ impl LinesSeen {
         file.lines.insert(key.line, (key.content, seq));
     }
 
+    /// All files: mark, moment of the newest line, and each line with its content and entry.
+    pub(crate) fn files(
+        &self,
+    ) -> impl Iterator<Item = (u64, u64, impl Iterator<Item = (u32, u32, Seq)>)> {
+        self.files.iter().map(|(mark, file)| {
+            let lines = file.lines.iter();
+            (*mark, file.newest_at, lines.map(|(line, (content, seq))| (*line, *content, *seq)))
+        })
+    }
+
+    /// A line that was seen before.
+    pub(crate) fn restore(&mut self, file: u64, newest_at: u64, line: (u32, u32, Seq)) {
+        let (line, content, seq) = line;
+        let file = self.files.entry(file).or_default();
+        file.newest_at = file.newest_at.max(newest_at);
+        file.lines.insert(line, (content, seq));
+    }
+
     fn find(&self, key: LineKey) -> Option<(u32, Seq)> {
         self.files.get(&key.file)?.lines.get(&key.line).copied()
     }

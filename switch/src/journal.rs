@@ -39,6 +39,7 @@
 mod batch;
 mod cut;
 mod error;
+mod mark;
 mod queue;
 mod read;
 mod recent;
@@ -53,6 +54,7 @@ mod writer;
 pub use cekr_issuer::{EntryBytes, Seq};
 pub use cut::{Behind, CutAway, CutError, CutMay, Place, behind, cut, segment_of};
 pub use error::{Cut, Damage, FailedAction, JournalFailure, OpenError, Recovered};
+pub use mark::{MARK_OCTETS, Mark, Start};
 pub use queue::{Appended, Urgency};
 pub use read::{ReadEnd, read};
 pub(crate) use recover::{KEYS_NAME, UNBORN_FOLDER};
@@ -166,12 +168,28 @@ impl Journal {
     /// [`OpenError`], with the file and the place; nothing was changed, except when the disk
     /// itself refused.
     pub fn recover(&self, replay: &mut Replay<'_>) -> Result<Recovered, OpenError> {
-        let (writer, pool, recovered) = self.inner.recover(replay, true)?;
+        self.recover_from(None, &mut |_, _| Ok(()), replay)
+    }
+
+    /// The same for a state that has entries in it already: only what is behind the start's mark
+    /// is replayed. `refill` is told before of entries in front of it, as far back as the start
+    /// says, and may be told of more.
+    ///
+    /// # Errors
+    /// As [`Journal::recover`]; [`OpenError::NoStart`] when the journal does not bear out the
+    /// start, with nothing changed on the disk.
+    pub fn recover_from(
+        &self,
+        start: Option<&Start>,
+        refill: &mut Replay<'_>,
+        replay: &mut Replay<'_>,
+    ) -> Result<Recovered, OpenError> {
+        let (writer, pool, recovered) = self.inner.recover(start, refill, replay, true)?;
         let Inner { queue, listeners, .. } = &*self.inner;
         let spin_us = self.inner.files.as_ref().map_or(0, |files| files.config.spin_us);
         // Before the thread looks: a closed queue with nothing in it is its end.
         queue.open();
-        let threads = start(writer, queue, listeners, &pool, spin_us)?;
+        let threads = start_threads(writer, queue, listeners, &pool, spin_us)?;
         let drive = Drive::Thread { threads: Mutex::new(Some(threads)), pool };
         // A journal is recovered once.
         let _ = self.inner.drive.set(drive);
@@ -184,7 +202,20 @@ impl Journal {
     /// # Errors
     /// As [`Journal::recover`].
     pub fn recover_inline(&self, replay: &mut Replay<'_>) -> Result<Recovered, OpenError> {
-        let (writer, _, recovered) = self.inner.recover(replay, false)?;
+        self.recover_from_inline(None, &mut |_, _| Ok(()), replay)
+    }
+
+    /// [`Journal::recover_from`] without a thread.
+    ///
+    /// # Errors
+    /// As [`Journal::recover_from`].
+    pub fn recover_from_inline(
+        &self,
+        start: Option<&Start>,
+        refill: &mut Replay<'_>,
+        replay: &mut Replay<'_>,
+    ) -> Result<Recovered, OpenError> {
+        let (writer, _, recovered) = self.inner.recover(start, refill, replay, false)?;
         let _ = self.inner.drive.set(Drive::Inline(Mutex::new(writer)));
         self.inner.queue.open();
         Ok(recovered)
@@ -264,6 +295,11 @@ impl Journal {
             let files = self.inner.files.as_ref().filter(|_| seq <= self.durable())?;
             files.shelf.entry(seq.0)
         })
+    }
+
+    /// A place behind the newest durable entry, or behind one shortly before it; `None` in memory.
+    pub fn mark(&self) -> Option<Mark> {
+        self.inner.files.as_ref()?.shelf.end()
     }
 
     /// How many entries there are to be had at most, in memory; `None` on a disk, which keeps all.
@@ -373,6 +409,8 @@ impl Inner {
     /// Reads the journal and makes its writer, which somebody has to drive.
     fn recover(
         &self,
+        start: Option<&Start>,
+        refill: &mut Replay<'_>,
         replay: &mut Replay<'_>,
         background: bool,
     ) -> Result<(Writer, Arc<Pool>, Recovered), OpenError> {
@@ -380,7 +418,8 @@ impl Inner {
             debug_assert!(false, "a journal in memory has nothing to read");
             return Err(OpenError::NotBegun);
         };
-        let opened = recover::open(&**disk, config, &self.queue, shelf, replay)?;
+        let into = recover::Into { queue: &self.queue, shelf, refill, replay };
+        let opened = recover::open(&**disk, config, start, into)?;
         let recover::Opened { chain, active, recovered } = opened;
         self.epoch.store(recovered.epoch, Ordering::Release);
         let next = chain.segment.saturating_add(1);
@@ -496,7 +535,7 @@ impl Listeners {
     }
 }
 
-fn start(
+fn start_threads(
     writer: Writer,
     queue: &Arc<Queue>,
     listeners: &Arc<Listeners>,

@@ -58,6 +58,21 @@ impl Ledger {
         self.acquirers.get(&acquirer).copied().unwrap_or_default()
     }
 
+    /// All acquirers with their totals.
+    pub(crate) fn acquirers(&self) -> impl Iterator<Item = (u64, Totals)> {
+        self.acquirers.iter().map(|(acquirer, totals)| (*acquirer, *totals))
+    }
+
+    /// Begins with the books as they were up to `seen`.
+    pub(crate) fn restore(&mut self, books: Books, seen: Seq) {
+        (self.books, self.seen) = (books, seen);
+    }
+
+    /// The totals of an acquirer as they were then.
+    pub(crate) fn restore_totals(&mut self, acquirer: u64, totals: Totals) {
+        self.acquirers.insert(acquirer, totals);
+    }
+
     /// The newest entry within.
     #[must_use]
     pub const fn seen(&self) -> Seq {

@@ -15,20 +15,23 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::answers::AnswersConfig;
+use crate::background::{Background, BackgroundParts};
+use crate::checkpoint::Keeper;
 use crate::clock::Clock;
 use crate::config::{Address, Config, Durability};
 use crate::control::Control;
-use crate::disk::{FileDisk, TakeError};
+use crate::disk::{Disk, FileDisk, TakeError};
 use crate::engine::{Engine, Link};
 use crate::entropy;
 use crate::entry_view::moment;
 use crate::http::token::{self, Token};
 use crate::http::{self, Api, ApiParts, TokenPlace};
-use crate::journal::{Journal, JournalFailure, OpenError, Recovered};
+use crate::journal::{Journal, JournalFailure, JournalId, OpenError, Recovered};
 use crate::keyring::{Keyring, KeyringError, StartKey};
 use crate::lane::{self, LaneLimits, LaneParts};
 use crate::listener::{self, Acceptor, Door, Seats};
 use crate::metrics::Metrics;
+use crate::recovery::{self, Drive, Plan, RecoveryError};
 use crate::session::Bounds;
 use crate::shard::{ReplayError, Shard};
 use crate::shutdown::{Stop, StopCause, Wish};
@@ -74,6 +77,8 @@ pub struct Server {
     control: Control,
     policy: Arc<Policy>,
     journal: Journal,
+    /// None in memory.
+    disk: Option<Arc<dyn Disk>>,
     recovered: Option<Recovered>,
     token: String,
     token_place: TokenPlace,
@@ -171,6 +176,7 @@ pub struct Running {
     causes: mpsc::UnboundedReceiver<StopCause>,
     lanes: Vec<JoinHandle<()>>,
     edge: Option<JoinHandle<()>>,
+    background: Option<Background>,
 }
 
 impl Server {
@@ -192,10 +198,12 @@ impl Server {
         let http = bind(&config.http.addr, HELP_HTTP)?;
         drop(entered);
 
+        let mut disk = None;
         let (shard, recovered) = match config.data.durability {
             Durability::None => (in_memory(&config), None),
             Durability::Sync => {
-                let (shard, recovered) = on_disk(&config, &options.start_key)?;
+                let (taken, shard, recovered) = on_disk(&config, &options.start_key)?;
+                disk = Some(taken);
                 if options.clock_behind == ClockBehind::Refuse {
                     check_clock(&config, &options.clock, &shard)?;
                 }
@@ -219,6 +227,7 @@ impl Server {
             control,
             policy,
             journal,
+            disk,
             recovered,
             token,
             token_place,
@@ -266,7 +275,7 @@ impl Server {
     /// # Errors
     /// If the system has no room for threads.
     pub fn start(self) -> Result<Running, StartError> {
-        let Server { config, clock, engine, control, journal, edge, .. } = self;
+        let Server { config, clock, engine, control, journal, disk, edge, .. } = self;
         let lane_count = lane_count(&config);
         let metrics = Metrics::new(lane_count);
         let (stop, stopped) = watch::channel(Stop::Serve);
@@ -341,6 +350,7 @@ impl Server {
             });
         }
         drop(dealers);
+        let background_clock = clock.clone();
         let api = Api::new(ApiParts {
             control: control.clone(),
             policy: self.policy,
@@ -365,6 +375,15 @@ impl Server {
             edge.block_on(serving.run(stopped, watcher));
             edge.shutdown_timeout(EDGE_GRACE);
         })?;
+        let newest = self.recovered.as_ref().map_or(Seq::NONE, |found| found.started_behind);
+        let every = config.journal.checkpoint_entries;
+        let background = Background::start(BackgroundParts {
+            shard: control.shard().clone(),
+            clock: background_clock,
+            keeper: disk.map(|disk| Keeper::new(disk, every, newest)),
+            entries_max: (config.journal.batch_max / 4).max(1),
+        })
+        .map_err(StartError::Thread)?;
         Ok(Running {
             iso_addrs,
             http_addr,
@@ -379,6 +398,7 @@ impl Server {
             causes,
             lanes,
             edge: Some(edge),
+            background: Some(background),
         })
     }
 }
@@ -457,6 +477,9 @@ impl Running {
                 tracing::error!("a thread of the switch has panicked");
             }
         }
+        if let Some(background) = self.background.take() {
+            background.stop();
+        }
         if let TokenPlace::TemporaryFile(path) = &self.token_place {
             // It opens nothing any more.
             let _ = std::fs::remove_file(path);
@@ -516,27 +539,27 @@ fn in_memory(config: &Config) -> Shard {
     Shard::new(journal, keyring, answers(config))
 }
 
-fn on_disk(config: &Config, start_key: &StartKey) -> Result<(Shard, Recovered), StartError> {
+/// The directory, the shard out of it, and what was found.
+type OnDisk = (Arc<dyn Disk>, Shard, Recovered);
+
+fn on_disk(config: &Config, start_key: &StartKey) -> Result<OnDisk, StartError> {
     let dir = Path::new(&config.data.dir);
-    let disk = FileDisk::own(dir)?;
-    let keyring = Keyring::open_or_create(&disk, start_key, &mut entropy::fill)
-        .map_err(|cause| StartError::Keys { dir: dir.to_owned(), cause })?;
-    let sizes = config.journal(keyring.journal_id());
-    let refused = |cause| StartError::Journal { dir: dir.to_owned(), cause };
-    let journal = Journal::unread(Arc::new(disk), &sizes).map_err(refused)?;
-    let shard = Shard::new(journal.clone(), keyring, answers(config));
-    let mut senseless = None;
-    let recovered = journal.recover(&mut |seq, entry| {
-        shard.replay(seq, entry).map_err(|cause| {
-            senseless = Some((seq, cause));
-            cause.to_string()
-        })
-    });
-    if let Some((seq, cause)) = senseless {
-        return Err(StartError::Replay { dir: dir.to_owned(), seq, cause });
-    }
-    let recovered = recovered.map_err(refused)?;
-    Ok((shard, recovered))
+    let disk: Arc<dyn Disk> = Arc::new(FileDisk::own(dir)?);
+    let plan = Plan {
+        start_key,
+        journal: config.journal(JournalId::default()),
+        answers: answers(config),
+        drive: Drive::Thread,
+    };
+    let recovered = recovery::recover(&disk, &plan, &mut entropy::fill);
+    recovered.map(|(shard, recovered)| (disk, shard, recovered)).map_err(|error| {
+        let dir = dir.to_owned();
+        match error {
+            RecoveryError::Journal(cause) => StartError::Journal { dir, cause },
+            RecoveryError::Keys(cause) => StartError::Keys { dir, cause },
+            RecoveryError::Replay { seq, cause } => StartError::Replay { dir, seq, cause },
+        }
+    })
 }
 
 /// Refuses a clock that is behind the newest entry by more than a correction.

@@ -4,6 +4,8 @@
 //! journal, which numbers it or refuses, and is applied. Replay after a start applies the same
 //! entries with the same function.
 
+pub mod state;
+
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
@@ -274,11 +276,29 @@ impl Shard {
         card: &mut MutexGuard<'_, Card>,
         now: Now,
     ) -> Result<(), Full> {
-        while let Some(fact) = card.due(now) {
+        self.settle_some(cell, card, now, usize::MAX).map(|_| ())
+    }
+
+    /// The same for at most `max` facts; tells how many there were.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn settle_some(
+        &self,
+        cell: &Cell,
+        card: &mut MutexGuard<'_, Card>,
+        now: Now,
+        max: usize,
+    ) -> Result<usize, Full> {
+        let mut entered = 0;
+        while entered < max
+            && let Some(fact) = card.due(now)
+        {
             let entry = entry_of(card, now, fact);
             self.commit(cell, card, &entry)?;
+            entered += 1;
         }
-        Ok(())
+        Ok(entered)
     }
 
     /// Issues a card with its opening balance; its entries are durable once the returned one is.
@@ -332,31 +352,56 @@ impl Shard {
     /// [`ReplayError`]: the journal is whole and does not make sense, so the start is refused.
     pub fn replay(&self, seq: Seq, octets: &EntryBytes) -> Result<(), ReplayError> {
         let entry = Entry::decode(octets)?;
-        self.last_at.fetch_max(entry.at, Ordering::Relaxed);
+        self.not_before_ms(entry.at);
         match (entry.about, &entry.fact) {
-            (About::Card(id), Fact::Issued(issued)) => {
+            (About::Card(id), Fact::Issued(issued)) if self.cards.by_id(id).is_none() => {
                 self.replay_issued(seq, &entry, id, issued)?;
             }
             (About::Card(id), _) => {
                 let cell = self.cards.by_id(id).ok_or(ReplayError::Unissued(id.0))?;
                 let mut card = cell.lock();
-                card.apply(seq, &entry);
-                cell.store_controls(card.controls());
+                // A checkpoint may have it already.
+                if card.last_seq() < seq {
+                    card.apply(seq, &entry);
+                    cell.store_controls(card.controls());
+                }
             }
             (About::Desk(desk), _) => {
-                *self.desks.lock(desk) = DeskState { last_seq: seq, last_at: entry.at };
+                let mut state = self.desks.lock(desk);
+                if state.last_seq < seq {
+                    *state = DeskState { last_seq: seq, last_at: entry.at };
+                }
             }
         }
+        self.remember_answer(seq, &entry);
+        if entry.line().is_some() {
+            self.lines_seen.lock().see(seq, &entry);
+        }
+        let mut ledger = self.ledger.lock();
+        if ledger.seen() < seq {
+            ledger.add(seq, &entry);
+        }
+        Ok(())
+    }
+
+    fn remember_answer(&self, seq: Seq, entry: &Entry) {
         if let Some(answered) = entry.answered()
             && let Some(mut held) = self.answers.hold(self.answers.mark(&answered.key))
         {
             held.remember(seq, entry.at);
         }
-        if entry.line().is_some() {
-            self.lines_seen.lock().see(seq, &entry);
-        }
-        self.ledger.lock().add(seq, &entry);
-        Ok(())
+    }
+
+    /// No entry gets a moment before this one, ms since 1970.
+    pub(crate) fn not_before_ms(&self, at: u64) {
+        self.last_at.fetch_max(at, Ordering::Relaxed);
+    }
+
+    /// How many cards there are, those counted in whose entries may be durable already.
+    pub(crate) fn card_count_settled(&self) -> u32 {
+        // A card is being issued under this lock: between its entry and its place in the table.
+        let _issuing = self.directory.lock();
+        self.cards.len()
     }
 
     fn replay_issued(

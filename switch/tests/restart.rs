@@ -1,6 +1,6 @@
 //! Starts on a directory that was in use: by which clock, and with how much of the past at hand.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
 
 mod common;
 
@@ -96,4 +96,37 @@ fn history_goes_back_to_the_issue_however_few_entries_are_in_memory() {
         assert_eq!(seqs, (1..=62).rev().collect::<Vec<_>>());
         assert_eq!(control.shard().books().1, cekr_issuer::Seq(62));
     }
+}
+
+#[test]
+fn a_switch_at_work_takes_checkpoints_and_starts_from_them() {
+    let scratch = Scratch::new("checkpoints");
+    let running = common::start_with(&scratch.settings(), |config| {
+        config.journal.segment_octets = 4096;
+        config.journal.checkpoint_entries = 50;
+    });
+    let control = running.control().clone();
+    let id = control.find("ana").unwrap();
+    let folder = scratch.0.join("checkpoint");
+    let count = || std::fs::read_dir(&folder).map_or(0, |files| files.count());
+    // Work is what makes them due.
+    let clock = Clock::system().unwrap();
+    while count() < 2 {
+        control.lock(id, clock.now()).unwrap();
+        control.unlock(id, clock.now()).unwrap();
+        while running.journal().durable() < running.journal().appended() {
+            std::thread::yield_now();
+        }
+    }
+    let version = control.card(id).unwrap().0.version;
+    let appended = running.journal().appended();
+    drop(control);
+    running.shutdown().unwrap();
+
+    let (server, _) = bind(&scratch, 64, clock.now().unix_ms, ClockBehind::Refuse).unwrap();
+    let recovered = server.recovered().unwrap();
+    assert!(recovered.started_behind > cekr_issuer::Seq::NONE);
+    assert_eq!(recovered.last, appended);
+    assert_eq!(server.control().card(id).unwrap().0.version, version);
+    assert_eq!(server.control().shard().cards().len(), 2);
 }

@@ -104,6 +104,9 @@ pub struct JournalSettings {
     /// Room that is kept for locks, reversals and advices when the disk is full.
     #[serde(deserialize_with = "within::<_, u64, 0, 1_073_741_824>")]
     pub reserve_octets: u64,
+    /// Entries between two checkpoints; 0 takes none.
+    #[serde(deserialize_with = "within::<_, u64, 0, 1_000_000_000_000>")]
+    pub checkpoint_entries: u64,
     /// How long the writer looks for work before it sleeps.
     #[serde(deserialize_with = "within::<_, u32, 0, 1_000_000>")]
     pub spin_us: u32,
@@ -550,6 +553,7 @@ impl Default for JournalSettings {
             queue_max: 65_536,
             batch_max: 4_096,
             reserve_octets: 262_144,
+            checkpoint_entries: 2_000_000,
             spin_us: 0,
         }
     }

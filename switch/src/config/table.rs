@@ -53,6 +53,7 @@ pub const SETTINGS: &[Setting] = &[
     row("journal", "queue_max", "entries", "waiting for the disk; beyond it answer 91"),
     row("journal", "batch_max", "entries", "in one write to the disk"),
     row("journal", "reserve_octets", "octets", "on a full disk kept for locks and reversals"),
+    row("journal", "checkpoint_entries", "entries", "between two checkpoints; 0: none"),
     row("journal", "spin_us", "microseconds", "the writer looks for work before it sleeps"),
     row("policy", "bins", "list of digits", "first digits of our cards"),
     row("policy", "cashpoint_requires", "chip_and_pin | any", "proof at a cashpoint"),

@@ -12,6 +12,8 @@ pub struct Recovered {
     pub created: bool,
     /// Entries replayed.
     pub entries: u64,
+    /// The entry behind which the replay began, when it was not the first.
+    pub started_behind: Seq,
     /// The newest of them.
     pub last: Seq,
     /// The epoch that new entries get.
@@ -97,6 +99,12 @@ pub enum OpenError {
     /// No journal has begun in the directory.
     #[error("there is no journal here")]
     NotBegun,
+    /// The state at hand has entries in it that this journal does not have.
+    #[error("the journal does not bear out the checkpoint: {reason}")]
+    NoStart {
+        /// In what.
+        reason: &'static str,
+    },
     /// The journal's folder holds something else.
     #[error("{file} is no journal segment; move it away")]
     NotASegment {
@@ -128,6 +136,7 @@ impl OpenError {
             OpenError::Config { .. }
             | OpenError::Io { .. }
             | OpenError::Missing
+            | OpenError::NoStart { .. }
             | OpenError::NotASegment { .. }
             | OpenError::NotBegun
             | OpenError::Replay { .. }

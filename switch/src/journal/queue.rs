@@ -80,6 +80,13 @@ impl Queue {
         }
     }
 
+    /// Begins behind the entry of that number.
+    pub(super) fn begin_behind(&self, seq: u64) {
+        self.inside.lock().recent.begin_behind(seq);
+        self.durable.store(seq, Ordering::Release);
+        self.appended.store(seq, Ordering::Release);
+    }
+
     /// Puts entries behind the others that are durable already.
     pub(super) fn take_over(&self, entries: &[EntryBytes]) {
         let mut inside = self.inside.lock();
@@ -231,7 +238,7 @@ impl Queue {
 }
 
 /// The moment of an entry, ms since 1970: the one thing in it that the journal looks at.
-fn moment_of(entry: &EntryBytes) -> u64 {
+pub(super) fn moment_of(entry: &EntryBytes) -> u64 {
     let moment = entry.get(MOMENT).and_then(|octets| octets.first_chunk());
     moment.map_or(0, |octets| u64::from_le_bytes(*octets))
 }

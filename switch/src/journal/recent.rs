@@ -10,6 +10,8 @@ pub(super) struct Recent {
     chunks: Vec<Box<[EntryBytes]>>,
     /// Sequence number of the newest entry; 0 while there is none.
     last: u64,
+    /// The number in front of the first entry that was added.
+    base: u64,
     /// One less than the number of slots, a power of two.
     slot_mask: u64,
     chunk_entries: u64,
@@ -20,7 +22,14 @@ impl Recent {
     pub(super) fn new(entries_max: usize) -> Recent {
         let slots = entries_max.clamp(1, SLOTS_MAX).next_power_of_two() as u64;
         let chunk_entries = slots.min(CHUNK_ENTRIES);
-        Recent { chunks: Vec::new(), last: 0, slot_mask: slots - 1, chunk_entries }
+        Recent { chunks: Vec::new(), last: 0, base: 0, slot_mask: slots - 1, chunk_entries }
+    }
+
+    /// Goes on behind the entry of that number, which it does not hold. Only before the first.
+    pub(super) fn begin_behind(&mut self, seq: u64) {
+        debug_assert!(self.chunks.is_empty(), "nothing was added yet");
+        self.last = seq;
+        self.base = seq;
     }
 
     /// Adds an entry in the place of the oldest, and tells its sequence number.
@@ -44,7 +53,7 @@ impl Recent {
     /// The entry of that number, while it is still held.
     pub(super) fn entry(&self, seq: u64) -> Option<&EntryBytes> {
         let age = self.last.checked_sub(seq)?;
-        if seq == 0 || age > self.slot_mask {
+        if seq <= self.base || age > self.slot_mask {
             return None;
         }
         let (chunk, slot) = self.place(seq);
@@ -62,8 +71,8 @@ impl Recent {
     }
 
     fn place(&self, seq: u64) -> (usize, usize) {
-        // Numbers begin at 1, slots at 0.
-        let slot = seq.wrapping_sub(1) & self.slot_mask;
+        // Numbers begin behind the base, slots at 0.
+        let slot = seq.wrapping_sub(self.base).wrapping_sub(1) & self.slot_mask;
         let chunk = usize::try_from(slot / self.chunk_entries).unwrap_or(usize::MAX);
         (chunk, usize::try_from(slot % self.chunk_entries).unwrap_or(usize::MAX))
     }
@@ -97,6 +106,18 @@ mod tests {
         for seq in 5_000 - 1_023..=5_000_u64 {
             assert_eq!(recent.entry(seq).unwrap().first_chunk(), Some(&seq.to_le_bytes()));
         }
+    }
+
+    #[test]
+    fn a_ring_that_begins_late_holds_nothing_from_before() {
+        let mut recent = Recent::new(600);
+        recent.begin_behind(1_000_001);
+        assert_eq!((recent.last(), recent.entry(1_000_001)), (1_000_001, None));
+        for seq in 1_000_002..1_001_000 {
+            assert_eq!(recent.push(&[1; ENTRY_OCTETS]), seq);
+        }
+        assert!(recent.entry(1_000_500).is_some());
+        assert_eq!(recent.entry(999_990), None);
     }
 
     #[test]

@@ -12,12 +12,12 @@
 
 use std::io;
 
-use super::batch::{Chain, Fault, Kind};
+use super::batch::{Chain, Fault, Hash, Kind};
 use super::queue::Queue;
 use super::segment;
 use super::shelf::Shelf;
-use super::walk::{Company, Walk, at};
-use super::{Cut, JournalConfig, OpenError, Recovered, Replay, Seq};
+use super::walk::{Beginning, Company, Found, Walk, at, chain_of, list};
+use super::{Cut, JournalConfig, OpenError, Recovered, Replay, Seq, Start};
 use crate::disk::{Disk, DiskFile};
 use crate::sync::Arc;
 
@@ -28,37 +28,68 @@ pub(super) struct Opened {
     pub(super) recovered: Recovered,
 }
 
-/// Makes the journal if there is none yet, reads it, and makes its end safe. What is read is put
-/// behind the queue's entries, and its places into the shelf.
+/// What a journal is read into.
+pub(super) struct Into<'a, 'b> {
+    /// Gets the entries that are read.
+    pub(super) queue: &'a Queue,
+    /// Gets their places.
+    pub(super) shelf: &'a Shelf,
+    /// Is told of entries in front of the start.
+    pub(super) refill: &'a mut Replay<'b>,
+    /// Is told of those behind it.
+    pub(super) replay: &'a mut Replay<'b>,
+}
+
+/// Makes the journal if there is none yet, reads it, and makes its end safe.
 pub(super) fn open(
     disk: &dyn Disk,
     config: &JournalConfig,
-    queue: &Queue,
-    shelf: &Shelf,
-    replay: &mut Replay<'_>,
+    start: Option<&Start>,
+    into: Into<'_, '_>,
 ) -> Result<Opened, OpenError> {
+    let Into { queue, shelf, refill, replay } = into;
     let created = !disk.exists(segment::FOLDER).map_err(at(segment::FOLDER))?;
     if created {
         create(disk, config)?;
     }
-    let chain = Chain::new(config.journal_id, config.shard, 1);
+    let chain = match start {
+        Some(start) => begin_before(disk, config, start, shelf)?,
+        None => Chain::new(config.journal_id, config.shard, 1),
+    };
+    queue.begin_behind(chain.next_seq.saturating_sub(1));
+    let mut borne_out = start.map(BorneOut::new);
     let mut walk = Walk::new(disk, chain, Company::Alone)?;
+    let mut entries = 0;
+    let started_behind = start.map_or(Seq::NONE, |start| start.mark.seq());
     let end = walk.run(&mut |found| {
+        if let Some(borne_out) = &mut borne_out {
+            borne_out.see(found)?;
+        }
         shelf.note(found.header, found.offset);
         queue.take_over(found.entries);
         for (seq, entry) in (found.header.first_seq..).map(Seq).zip(found.entries) {
-            replay(seq, entry).map_err(|reason| OpenError::Replay { seq, reason })?;
+            let told = if seq > started_behind {
+                entries += 1;
+                replay(seq, entry)
+            } else {
+                refill(seq, entry)
+            };
+            told.map_err(|reason| OpenError::Replay { seq, reason })?;
         }
         Ok(())
     })?;
+    if let Some(borne_out) = borne_out {
+        borne_out.end(&walk.chain)?;
+    }
     let name = segment::name(walk.chain.segment);
 
     let mut recovered = Recovered {
         created,
-        entries: queue.appended(),
+        entries,
+        started_behind,
         last: Seq(queue.appended()),
         epoch: walk.chain.epoch,
-        segments: walk.chain.segment,
+        segments: walk.segments_read(),
         cut: None,
         seal_rebuilt: walk.rebuilt.is_some(),
     };
@@ -77,7 +108,91 @@ pub(super) fn open(
     repair(&mut walk.chain, &*active, &recovered, end.extent, length).map_err(at(&name))?;
     settle_folders(disk, &end.later)?;
     recovered.epoch = walk.chain.epoch;
+    shelf.set_end(&walk.chain);
     Ok(Opened { chain: walk.chain, active, recovered })
+}
+
+/// The chain at the beginning of the segment from which reading gives back what a start wants
+/// from before its mark. Segments in front of it are noted, for whoever asks for their entries.
+fn begin_before(
+    disk: &dyn Disk,
+    config: &JournalConfig,
+    start: &Start,
+    shelf: &Shelf,
+) -> Result<Chain, OpenError> {
+    let Start { mark, back_max, back_to_ms, .. } = start;
+    if mark.journal_id() != config.journal_id || mark.0.shard != config.shard {
+        return Err(OpenError::NoStart { reason: "it is another journal's" });
+    }
+    let listed = list(disk)?;
+    let (mut begun, mut earliest) = (None, None);
+    for segment in listed.into_iter().rev().filter(|listed| *listed <= mark.segment()) {
+        let Some(Beginning { chain, first_at }) = chain_of(disk, config.journal_id, segment)?
+        else {
+            continue;
+        };
+        shelf.note_segment(chain.next_seq, segment);
+        if begun.is_none() {
+            let back = mark.0.next_seq.saturating_sub(chain.next_seq);
+            let is_enough = back >= *back_max || first_at.is_some_and(|at| at < *back_to_ms);
+            // Further back there may be nothing left.
+            (begun, earliest) = if is_enough { (Some(chain), None) } else { (None, Some(chain)) };
+        }
+    }
+    begun.or(earliest).ok_or(OpenError::NoStart { reason: "its segment is not there" })
+}
+
+/// Whether a journal has in it what a start says.
+struct BorneOut<'a> {
+    start: &'a Start,
+    is_mark_met: bool,
+}
+
+impl BorneOut<'_> {
+    fn new(start: &Start) -> BorneOut<'_> {
+        BorneOut { start, is_mark_met: false }
+    }
+
+    fn see(&mut self, found: &Found<'_>) -> Result<(), OpenError> {
+        let Start { mark, highest, epoch, .. } = self.start;
+        if found.header.segment == mark.segment() && found.offset == mark.0.offset {
+            self.meet(found.header.previous)?;
+        }
+        let behind = found.header.first_seq.saturating_add(u64::from(found.header.count));
+        if behind > mark.0.next_seq && !self.is_mark_met {
+            // Before anything behind it is put into a state that it does not follow on.
+            return Err(OpenError::NoStart { reason: "its mark is no place in the journal" });
+        }
+        let is_within = found.header.first_seq >= mark.0.next_seq
+            && found.header.first_seq <= highest.0
+            && !found.entries.is_empty();
+        if is_within && found.header.epoch != *epoch {
+            return Err(OpenError::NoStart { reason: "entries in it were cut off since" });
+        }
+        Ok(())
+    }
+
+    fn meet(&mut self, previous: Hash) -> Result<(), OpenError> {
+        if previous != self.start.mark.0.previous {
+            return Err(OpenError::NoStart { reason: "another batch stands at its mark" });
+        }
+        self.is_mark_met = true;
+        Ok(())
+    }
+
+    fn end(mut self, chain: &Chain) -> Result<(), OpenError> {
+        let mark = &self.start.mark.0;
+        if chain.segment == mark.segment && chain.offset == mark.offset {
+            self.meet(chain.previous)?;
+        }
+        if !self.is_mark_met {
+            return Err(OpenError::NoStart { reason: "its mark is no place in the journal" });
+        }
+        if chain.next_seq <= self.start.highest.0 {
+            return Err(OpenError::NoStart { reason: "the journal ends before it" });
+        }
+        Ok(())
+    }
 }
 
 /// How many entries the batch at the end says it held, as far as it can be read.

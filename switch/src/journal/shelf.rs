@@ -2,28 +2,32 @@
 //!
 //! A mark for each eighth of a mebibyte says which entry stands there first; from the mark on,
 //! batches are read until the one with the entry. So an entry costs a look at 128 KiB and one
-//! batch at the most, and its checksums are checked once more. Whoever reads in order goes on
-//! where the last look ended.
+//! batch at the most, and its checksums are checked once more. Of segments that a start had no
+//! need to read, only the beginning is marked; the first look into one marks the rest on its way.
+//! Whoever reads in order goes on where the last look ended.
 
-use super::batch::{Header, Kind};
+use std::collections::BTreeMap;
+
+use super::batch::{Chain, Header, Kind};
 use super::walk::Pieces;
-use super::{EntryBytes, JournalId};
+use super::{EntryBytes, JournalId, Mark};
 use crate::disk::Disk;
 use crate::sync::{Arc, Mutex};
 
 pub(super) struct Shelf {
     disk: Arc<dyn Disk>,
     journal: JournalId,
-    /// In the order of their entries. Locked for moments: the writer waits here too.
-    marks: Mutex<Vec<Mark>>,
+    /// Where entries begin, by their numbers. Locked for moments: the writer waits here too.
+    spots: Mutex<BTreeMap<u64, Spot>>,
     /// Locked while the disk is read.
     hand: Mutex<Option<Hand>>,
+    /// Behind the newest durable entry.
+    end: Mutex<Option<Mark>>,
 }
 
-/// A batch of entries and its place.
+/// Where a batch begins.
 #[derive(Clone, Copy)]
-struct Mark {
-    first_seq: u64,
+struct Spot {
     segment: u32,
     offset: u64,
 }
@@ -31,77 +35,96 @@ struct Mark {
 /// A segment that is open, and where in it the last look ended.
 struct Hand {
     pieces: Pieces,
-    at: Mark,
+    spot: Spot,
+    /// The first entry that may stand there.
+    first_seq: u64,
 }
 
 impl Shelf {
     pub(super) fn new(disk: Arc<dyn Disk>, journal: JournalId) -> Shelf {
-        Shelf { disk, journal, marks: Mutex::default(), hand: Mutex::default() }
+        let (spots, hand, end) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Shelf { disk, journal, spots, hand, end }
     }
 
-    /// A batch is durable at `offset` of its segment. Told of every batch in order.
+    /// The chain stands here, and all before it is durable.
+    pub(super) fn set_end(&self, chain: &Chain) {
+        *self.end.lock() = Some(Mark(chain.clone()));
+    }
+
+    /// Behind the newest durable entry, or behind one shortly before it.
+    pub(super) fn end(&self) -> Option<Mark> {
+        self.end.lock().clone()
+    }
+
+    /// The batches of a segment begin with the entry of that number.
+    pub(super) fn note_segment(&self, first_seq: u64, segment: u32) {
+        self.spots.lock().entry(first_seq).or_insert(Spot { segment, offset: 0 });
+    }
+
+    /// A batch is durable at `offset` of its segment.
     pub(super) fn note(&self, header: &Header, offset: u64) {
         if header.kind != Kind::Entries {
             return;
         }
-        let mut marks = self.marks.lock();
-        let is_near = marks.last().is_some_and(|last| {
-            last.segment == header.segment && offset < last.offset.saturating_add(MARK_OCTETS)
+        let Header { first_seq, segment, .. } = *header;
+        let mut spots = self.spots.lock();
+        let before = spots.range(..=first_seq).next_back();
+        let is_near = before.is_some_and(|(_, before)| {
+            before.segment == segment && offset < before.offset.saturating_add(SPOT_OCTETS)
         });
         if !is_near {
-            let Header { first_seq, segment, .. } = *header;
-            marks.push(Mark { first_seq, segment, offset });
+            spots.insert(first_seq, Spot { segment, offset });
         }
     }
 
     /// The entry of that number, which is durable.
     pub(super) fn entry(&self, seq: u64) -> Option<EntryBytes> {
-        let mark = {
-            let marks = self.marks.lock();
-            let behind = marks.partition_point(|mark| mark.first_seq <= seq);
-            *marks.get(behind.checked_sub(1)?)?
+        let (first_seq, spot) = {
+            let spots = self.spots.lock();
+            let (first_seq, spot) = spots.range(..=seq).next_back()?;
+            (*first_seq, *spot)
         };
         let mut hand = self.hand.lock();
         let goes_on = hand.as_ref().is_some_and(|hand| {
-            hand.at.segment == mark.segment && (mark.first_seq..=seq).contains(&hand.at.first_seq)
+            hand.spot.segment == spot.segment && (first_seq..=seq).contains(&hand.first_seq)
         });
         if !goes_on {
-            let pieces = Pieces::open_small(&*self.disk, mark.segment).ok()?;
-            *hand = Some(Hand { pieces, at: mark });
+            let pieces = Pieces::open_small(&*self.disk, spot.segment).ok()?;
+            *hand = Some(Hand { pieces, spot, first_seq });
         }
-        let found = hand.as_mut()?.entry(seq, self.journal);
+        let found = self.look(hand.as_mut()?, seq);
         if found.is_none() {
             *hand = None;
         }
         found
     }
-}
 
-impl Hand {
-    /// Looks from where it is up to the batch with `seq`.
-    fn entry(&mut self, seq: u64, journal: JournalId) -> Option<EntryBytes> {
+    /// Looks from where the hand is up to the batch with `seq`.
+    fn look(&self, hand: &mut Hand, seq: u64) -> Option<EntryBytes> {
         // The octets may have been read before the batch was written.
         let mut is_fresh = false;
         loop {
-            let Ok(batch) = self.pieces.batch_at(self.at.offset, journal).ok()? else {
+            let offset = hand.spot.offset;
+            let Ok(batch) = hand.pieces.batch_at(offset, self.journal).ok()? else {
                 if is_fresh {
                     return None;
                 }
-                self.pieces.forget();
+                hand.pieces.forget();
                 is_fresh = true;
                 continue;
             };
-            let within = usize::try_from(seq.checked_sub(batch.header.first_seq)?).ok()?;
+            self.note(&batch.header, offset);
+            let first_seq = batch.header.first_seq;
+            let within = usize::try_from(seq.checked_sub(first_seq)?).ok()?;
             if let Some(entry) = batch.entries.get(within) {
-                self.at.first_seq = batch.header.first_seq;
+                hand.first_seq = first_seq;
                 return Some(*entry);
             }
-            let behind = batch.header.first_seq.saturating_add(u64::from(batch.header.count));
-            self.at.first_seq = behind;
-            self.at.offset = self.at.offset.saturating_add(batch.octets.len() as u64);
+            hand.first_seq = first_seq.saturating_add(u64::from(batch.header.count));
+            hand.spot.offset = offset.saturating_add(batch.octets.len() as u64);
         }
     }
 }
 
 /// Octets between two marks.
-const MARK_OCTETS: u64 = 128 << 10;
+const SPOT_OCTETS: u64 = 128 << 10;

@@ -45,6 +45,8 @@ pub(super) struct Walk<'d> {
     pub(super) rebuilt: Option<u64>,
     disk: &'d dyn Disk,
     company: Company,
+    /// The segment in which it began.
+    first: u32,
     segments: Vec<u32>,
     pieces: Pieces,
 }
@@ -86,8 +88,17 @@ impl<'d> Walk<'d> {
         company: Company,
     ) -> Result<Self, OpenError> {
         let segments = list(disk)?;
+        if !segments.contains(&chain.segment) {
+            return Err(damaged(chain.segment, 0, Damage::MissingSegment));
+        }
         let pieces = Pieces::open(disk, chain.segment)?;
-        Ok(Walk { chain, tail: Vec::new(), rebuilt: None, disk, company, segments, pieces })
+        let (first, tail) = (chain.segment, Vec::new());
+        Ok(Walk { chain, tail, rebuilt: None, disk, company, first, segments, pieces })
+    }
+
+    /// How many segments the walk has met.
+    pub(super) fn segments_read(&self) -> u32 {
+        self.chain.segment.saturating_sub(self.first).saturating_add(1)
     }
 
     /// Walks to the end of the chain and judges what stands behind it.
@@ -240,6 +251,39 @@ impl<'d> Walk<'d> {
     }
 }
 
+/// The chain where a segment begins, as its first batch tells it; `None` where none stands there.
+pub(super) fn chain_of(
+    disk: &dyn Disk,
+    journal: JournalId,
+    segment: u32,
+) -> Result<Option<Beginning>, OpenError> {
+    let mut pieces = Pieces::open_small(disk, segment)?;
+    let Ok(batch) = pieces.batch_at(0, journal)? else {
+        return Ok(None);
+    };
+    let header = batch.header;
+    let first_at = batch.entries.first().map(super::queue::moment_of);
+    if header.segment != segment {
+        return Ok(None);
+    }
+    let mut chain = Chain::new(journal, header.shard, 1);
+    chain.epoch = header.epoch;
+    chain.segment = segment;
+    chain.segment_log2 = header.segment_log2;
+    chain.next_seq = header.first_seq;
+    chain.previous = header.previous;
+    // The batch in front of it closed the segment before.
+    chain.sealed = segment > 1;
+    Ok(Some(Beginning { chain, first_at }))
+}
+
+/// How a segment begins.
+pub(super) struct Beginning {
+    pub(super) chain: Chain,
+    /// The moment of its first entry, where its first batch has one.
+    pub(super) first_at: Option<u64>,
+}
+
 /// Tells of every whole batch of a journal from a place on, whatever stands between them.
 pub(super) fn salvage(
     disk: &dyn Disk,
@@ -273,10 +317,11 @@ pub(super) fn numbers(disk: &dyn Disk) -> Result<Vec<u32>, OpenError> {
     Ok(numbers)
 }
 
-/// The numbers of the segments, from the first without a gap.
-fn list(disk: &dyn Disk) -> Result<Vec<u32>, OpenError> {
+/// The numbers of the segments, without a gap from the first on that was not pruned.
+pub(super) fn list(disk: &dyn Disk) -> Result<Vec<u32>, OpenError> {
     let numbers = numbers(disk)?;
-    for (found, due) in numbers.iter().zip(1..) {
+    let first = numbers.first().copied().unwrap_or(1);
+    for (found, due) in numbers.iter().zip(first..) {
         if *found != due {
             return Err(damaged(due, 0, Damage::MissingSegment));
         }

@@ -105,6 +105,7 @@ impl Writer {
         committed(durable);
         // The hash that names this batch is made while its answers are already on their way.
         self.chain.advance(&header, self.draft.octets());
+        self.shelf.set_end(&self.chain);
         queue.set_room(self.room());
         Ok(Turn::Committed(durable))
     }

@@ -24,8 +24,21 @@ pub fn start(settings: &str) -> Running {
     bind(settings).unwrap().start().unwrap()
 }
 
+/// The same with a last word on the settings.
+pub fn start_with(settings: &str, change: impl FnOnce(&mut Config)) -> Running {
+    bind_with(settings, change).unwrap().start().unwrap()
+}
+
 pub fn bind(settings: &str) -> Result<Server, cekr_switch::server::StartError> {
+    bind_with(settings, |_| {})
+}
+
+fn bind_with(
+    settings: &str,
+    change: impl FnOnce(&mut Config),
+) -> Result<Server, cekr_switch::server::StartError> {
     let mut config = Config::parse(settings, "test").unwrap();
+    change(&mut config);
     if !settings.contains("addr") {
         let free = cekr_switch::config::Address::parse("127.0.0.1:0").unwrap();
         config.listener.first_mut().addr = free.clone();

@@ -1,0 +1,224 @@
+//! The state of a shard as records of a checkpoint, and back.
+//!
+//! Every part tells as of which entry it is, or does not mind to see an entry again: replay goes on
+//! behind the checkpoint's mark and leaves out what a part has already.
+
+use cekr_iso8583::Pan;
+use cekr_issuer::books::{Account, Books};
+use cekr_issuer::entry::Name;
+use cekr_issuer::reconciliation::Total;
+use cekr_issuer::snapshot::{self, SnapshotError};
+use cekr_issuer::{Amount, CardId, Desk, Entry, EntryBytes, Seq, Totals};
+
+use super::{ReplayError, Shard};
+use crate::checkpoint::Record;
+use crate::desk::DeskState;
+use crate::table::{AddError, Profile};
+
+/// Why a record cannot be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum StateError {
+    /// The table refuses the card.
+    #[error(transparent)]
+    Add(#[from] AddError),
+    /// The octets of a card are none.
+    #[error(transparent)]
+    Card(#[from] SnapshotError),
+    /// A record is not as long as its fields, or a field holds no value of its kind.
+    #[error("a record of kind {0} cannot be read")]
+    Record(u8),
+    /// The card's number cannot be opened with the data key.
+    #[error("the number of card {0} cannot be opened with this directory's key")]
+    Sealed(u32),
+    /// Written by a newer program.
+    #[error("a record of kind {0} is not known; a newer cekr wrote it")]
+    UnknownKind(u8),
+}
+
+impl Shard {
+    /// The record of the card with this ordinal, taken under its lock; tells its kind.
+    pub(crate) fn write_card(&self, ordinal: u32, out: &mut Vec<u8>) -> Option<u8> {
+        let cell = self.cards.by_id(CardId(ordinal))?;
+        let (pan, profile) = (cell.pan()?, cell.profile()?);
+        out.extend_from_slice(&ordinal.to_le_bytes());
+        out.extend_from_slice(&self.keyring.seal_pan(ordinal, pan.expose()));
+        out.extend_from_slice(&profile.mok_id.to_le_bytes());
+        let name = profile.name.as_str().as_bytes();
+        // A name has at most 32 octets.
+        out.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        out.extend_from_slice(name);
+        snapshot::encode(&cell.lock(), out);
+        Some(CARD)
+    }
+
+    /// The records of all that is no card. What is folded is folded up to `mark` before.
+    pub(crate) fn write_rest(&self, mark: Seq, tell: &mut dyn FnMut(Record<'_>)) {
+        for desk in Desk::ALL {
+            let DeskState { last_seq, last_at } = *self.desks.lock(desk);
+            let octets = [last_seq.0, last_at].map(u64::to_le_bytes);
+            tell((DESK, &[&[desk as u8], octets.as_flattened()].concat()));
+        }
+        let ledger = self.ledger_through(mark.max(self.journal.durable()));
+        let mut octets = ledger.seen().0.to_le_bytes().to_vec();
+        for account in Account::ALL {
+            octets.extend_from_slice(&ledger.books().total(account).to_le_bytes());
+        }
+        octets.extend_from_slice(&ledger.books().held().to_le_bytes());
+        tell((LEDGER, &octets));
+        for (acquirer, totals) in ledger.acquirers() {
+            let mut octets = acquirer.to_le_bytes().to_vec();
+            let Totals { credits, credit_reversals, debits, debit_reversals } = totals;
+            for total in [credits, credit_reversals, debits, debit_reversals] {
+                octets.extend_from_slice(&total.count.to_le_bytes());
+                octets.extend_from_slice(&total.amount.minor().to_le_bytes());
+            }
+            tell((ACQUIRER, &octets));
+        }
+        drop(ledger);
+        let seen = self.lines_seen.lock();
+        for (file, newest_at, lines) in seen.files() {
+            let mut octets = Vec::new();
+            let mut lines = lines.peekable();
+            while lines.peek().is_some() {
+                octets.clear();
+                octets.extend_from_slice(&file.to_le_bytes());
+                octets.extend_from_slice(&newest_at.to_le_bytes());
+                for (line, content, seq) in lines.by_ref().take(LINES_PER_RECORD) {
+                    octets.extend_from_slice(&line.to_le_bytes());
+                    octets.extend_from_slice(&content.to_le_bytes());
+                    octets.extend_from_slice(&seq.0.to_le_bytes());
+                }
+                tell((LINES, &octets));
+            }
+        }
+    }
+
+    /// Takes over what a record says.
+    pub(crate) fn read_record(&self, (kind, octets): Record<'_>) -> Result<(), StateError> {
+        let mut fields = Fields { kind, rest: octets };
+        match kind {
+            CARD => self.read_card(fields),
+            DESK => {
+                let [number] = fields.take()?;
+                let desk = Desk::ALL.into_iter().find(|desk| *desk as u8 == number);
+                let desk = desk.ok_or(StateError::Record(kind))?;
+                let state =
+                    DeskState { last_seq: Seq(fields.number()?), last_at: fields.number()? };
+                *self.desks.lock(desk) = state;
+                fields.end()
+            }
+            LEDGER => {
+                let seen = Seq(fields.number()?);
+                let mut totals = [0; Account::ALL.len()];
+                for total in &mut totals {
+                    *total = i128::from_le_bytes(fields.take()?);
+                }
+                let held = i128::from_le_bytes(fields.take()?);
+                self.ledger.lock().restore(Books::restored(totals, held), seen);
+                fields.end()
+            }
+            ACQUIRER => {
+                let acquirer = fields.number()?;
+                let totals = Totals {
+                    credits: fields.total()?,
+                    credit_reversals: fields.total()?,
+                    debits: fields.total()?,
+                    debit_reversals: fields.total()?,
+                };
+                self.ledger.lock().restore_totals(acquirer, totals);
+                fields.end()
+            }
+            LINES => {
+                let (file, newest_at) = (fields.number()?, fields.number()?);
+                let mut seen = self.lines_seen.lock();
+                while !fields.rest.is_empty() {
+                    let line = u32::from_le_bytes(fields.take()?);
+                    let content = u32::from_le_bytes(fields.take()?);
+                    seen.restore(file, newest_at, (line, content, Seq(fields.number()?)));
+                }
+                Ok(())
+            }
+            _ => Err(StateError::UnknownKind(kind)),
+        }
+    }
+
+    fn read_card(&self, mut fields: Fields<'_>) -> Result<(), StateError> {
+        let ordinal = u32::from_le_bytes(fields.take()?);
+        let sealed = fields.take()?;
+        let mok_id = u32::from_le_bytes(fields.take()?);
+        let [name_octets] = fields.take()?;
+        let (name, state) = fields
+            .rest
+            .split_at_checked(usize::from(name_octets))
+            .ok_or(StateError::Record(CARD))?;
+        let name = str::from_utf8(name).ok().and_then(Name::new);
+        let name = name.ok_or(StateError::Record(CARD))?;
+        let pan = self.keyring.open_pan(ordinal, &sealed);
+        let pan = pan.and_then(|number| Pan::from_number(number).ok());
+        let pan = pan.ok_or(StateError::Sealed(ordinal))?;
+        let card = snapshot::decode(state)?;
+        let found = card.id().0;
+        if found != ordinal {
+            return Err(StateError::Record(CARD));
+        }
+        let id = self.cards.add(pan, Profile { name, mok_id }, |id| {
+            let expected = id.0;
+            if expected == found {
+                Ok::<_, StateError>(card)
+            } else {
+                Err(AddError::OutOfOrder { expected, found }.into())
+            }
+        })?;
+        let mut directory = self.directory.lock();
+        directory.names.insert(name, id);
+        directory.mok_ids.insert(mok_id, id);
+        Ok(())
+    }
+
+    /// Takes an entry whose effect is in the state already: its answer may be asked for again.
+    ///
+    /// # Errors
+    /// [`ReplayError::Entry`].
+    pub fn refill(&self, seq: Seq, octets: &EntryBytes) -> Result<(), ReplayError> {
+        let entry = Entry::decode(octets)?;
+        self.not_before_ms(entry.at);
+        self.remember_answer(seq, &entry);
+        Ok(())
+    }
+}
+
+/// The fields of a record, one after the other.
+struct Fields<'a> {
+    kind: u8,
+    rest: &'a [u8],
+}
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], StateError> {
+        let (field, rest) =
+            self.rest.split_first_chunk::<N>().ok_or(StateError::Record(self.kind))?;
+        self.rest = rest;
+        Ok(*field)
+    }
+
+    fn number(&mut self) -> Result<u64, StateError> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn total(&mut self) -> Result<Total, StateError> {
+        let count = u32::from_le_bytes(self.take()?);
+        Ok(Total { count, amount: Amount::from_minor(self.number()?) })
+    }
+
+    fn end(self) -> Result<(), StateError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(StateError::Record(self.kind)) }
+    }
+}
+
+const CARD: u8 = 1;
+const DESK: u8 = 2;
+const LEDGER: u8 = 3;
+const ACQUIRER: u8 = 4;
+const LINES: u8 = 5;
+/// Lines of a clearing file in one record.
+const LINES_PER_RECORD: usize = 4_096;
