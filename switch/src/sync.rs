@@ -1,17 +1,54 @@
 //! The one place that names locks, atomics and threads.
 //!
-//! Everything else in this crate takes them from here, so that a model checker's own (loom,
-//! shuttle) can stand in for all of them at once. The locks are `parking_lot`'s: they know no
+//! Everything else in this crate takes them from here, so that those of a scheduler that tries
+//! interleavings can stand in for all of them at once: with the feature `shuttle` they are
+//! shuttle's, for `tests/interleavings.rs` alone. The locks are `parking_lot`'s: they know no
 //! poisoning, which a process that aborts on panic has no use for, and are one byte small.
 
 use std::time::{Duration, Instant};
 
-pub use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+#[cfg(feature = "shuttle")]
+pub use shuttle::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
+pub use std::sync::atomic::Ordering;
+#[cfg(not(feature = "shuttle"))]
+pub use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
 pub use std::sync::{Arc, OnceLock, Weak};
 pub use std::thread::{Builder as ThreadBuilder, JoinHandle, Thread, current as current_thread};
 
 pub use crossbeam::utils::CachePadded;
-pub use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+#[cfg(not(feature = "shuttle"))]
+pub use parking_lot::{Mutex, MutexGuard};
+
+#[cfg(feature = "shuttle")]
+pub use scheduled::{Mutex, MutexGuard};
+
+/// Locks whose holder the scheduler chooses, in the form of those that they stand in for.
+#[cfg(feature = "shuttle")]
+mod scheduled {
+    use shuttle::sync;
+    pub use shuttle::sync::MutexGuard;
+
+    /// A lock without poisoning.
+    #[derive(Debug, Default)]
+    pub struct Mutex<T>(sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        /// A lock around `value`.
+        pub const fn new(value: T) -> Self {
+            Self(sync::Mutex::new(value))
+        }
+
+        /// Waits for the lock.
+        pub fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(sync::PoisonError::into_inner)
+        }
+
+        /// Whether somebody holds it.
+        pub fn is_locked(&self) -> bool {
+            self.0.try_lock().is_err()
+        }
+    }
+}
 
 /// Sleeps until the thread is unparked, or for `timeout_us` microseconds; 0 waits without end.
 ///
