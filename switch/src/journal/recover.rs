@@ -129,6 +129,11 @@ fn begin_before(
     for segment in listed.into_iter().rev().filter(|listed| *listed <= mark.segment()) {
         let Some(Beginning { chain, first_at }) = chain_of(disk, config.journal_id, segment)?
         else {
+            if begun.is_none() && segment < mark.segment() {
+                // It is there, is wanted, and cannot be read: the whole walk will tell why. Only
+                // the mark's own segment may not have begun yet.
+                return Err(OpenError::NoStart { reason: "a segment in front cannot be read" });
+            }
             continue;
         };
         shelf.note_segment(chain.next_seq, segment);
