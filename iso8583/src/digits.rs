@@ -55,7 +55,13 @@ const fn not_digits(word: u64) -> u64 {
 pub(crate) fn number(octets: &[u8]) -> Option<u64> {
     match octets.len() {
         0..=8 => Some(eight(short_word(octets))),
-        9..=16 => {
+        // No shorter part to put together.
+        16 => {
+            let (head, tail) = octets.split_first_chunk::<8>()?;
+            let tail = u64::from_le_bytes(*tail.as_array()?);
+            Some(eight(u64::from_le_bytes(*head)) * 100_000_000 + eight(tail))
+        }
+        9..=15 => {
             let (head, tail) = octets.split_last_chunk::<8>()?;
             Some(eight(short_word(head)) * 100_000_000 + eight(u64::from_le_bytes(*tail)))
         }

@@ -13,7 +13,7 @@ use crate::element::{
 };
 use crate::error::{Malformed, Track2Error};
 use crate::pan::{Pan, PanError};
-use crate::spec::{Check, Encoding};
+use crate::spec::Check;
 use crate::subfield::Tagged;
 use crate::view::View;
 
@@ -184,6 +184,17 @@ impl<'a> View<'a> {
         self.array(43).map(Location::new)
     }
 
+    /// Its last two characters, where they are letters: the merchant's country (DE 43).
+    #[inline]
+    #[must_use]
+    pub fn location_country(&self) -> Option<[u8; 2]> {
+        let letters = match self.fixed_text::<40>(43) {
+            Some(octets) => *octets.last_chunk::<2>()?,
+            None => *self.location()?.octets().last_chunk::<2>()?,
+        };
+        letters.iter().all(u8::is_ascii_alphabetic).then_some(letters)
+    }
+
     /// Subfields of DE 48.
     #[inline]
     #[must_use]
@@ -246,22 +257,36 @@ impl<'a> View<'a> {
         self.array(95).map(|text| ReplacementAmounts::parse(&text))
     }
 
-    /// As [`View::number`], for a field that commonly has `N` ASCII digits: then every length in
-    /// the conversion is known when it is compiled.
-    #[inline]
+    /// As [`View::number`], for a field that commonly has `N` ASCII digits. Always inlined: then
+    /// the element and every length in the conversion are known when it is compiled.
+    #[inline(always)]
     fn digits<const N: usize>(&self, de: u8) -> Option<u64> {
-        if let (Some(value), Some((def, _))) = (self.raw(de), self.entry(de))
-            && def.encoding() == Encoding::Ascii
-            && let Some(octets) = value.as_array::<N>()
-            && (def.check() == Check::Digits || digits::all_digits(octets))
-        {
+        if let Some(octets) = self.fixed_digits::<N>(de) {
             return digits::number(octets);
         }
+        match self.fixed_text::<N>(de) {
+            Some(octets) if digits::all_digits(octets) => digits::number(octets),
+            Some(_) | None if self.has(de) => self.number_elsewise(de),
+            Some(_) | None => None,
+        }
+    }
+
+    #[cold]
+    fn number_elsewise(&self, de: u8) -> Option<u64> {
         self.number(de)
     }
 
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&self, de: u8) -> Option<[u8; N]> {
+        match self.fixed_text::<N>(de) {
+            Some(octets) => Some(*octets),
+            None if self.has(de) => self.array_elsewise(de),
+            None => None,
+        }
+    }
+
+    #[cold]
+    fn array_elsewise<const N: usize>(&self, de: u8) -> Option<[u8; N]> {
         self.field(de).map(|field| field.array())
     }
 }

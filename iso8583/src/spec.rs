@@ -419,8 +419,31 @@ pub struct Spec {
     name: &'static str,
     mti: Encoding,
     bitmap: Encoding,
+    /// What the walk over a message needs of `fields`, close together.
+    strides: [Stride; 128],
     fields: [FieldDef; 128],
     names: [&'static str; 128],
+}
+
+/// How the walk over a message passes an element; follows from its definition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stride {
+    /// So many ASCII digits.
+    Digits(u16),
+    /// So many octets that may be anything.
+    Text(u16),
+    /// By its definition.
+    Defined,
+}
+
+impl Stride {
+    const fn of(def: &FieldDef) -> Stride {
+        match (def.length, def.check) {
+            (Length::Fixed(_), Check::Digits) => Stride::Digits(def.octets),
+            (Length::Fixed(_), Check::Anything) => Stride::Text(def.octets),
+            _ => Stride::Defined,
+        }
+    }
 }
 
 impl Spec {
@@ -433,7 +456,13 @@ impl Spec {
         fields: [FieldDef; 128],
         names: [&'static str; 128],
     ) -> Spec {
-        Spec { name, mti, bitmap, fields, names }
+        let mut strides = [Stride::Defined; 128];
+        let mut rest: (&mut [Stride], &[FieldDef]) = (&mut strides, &fields);
+        while let ([stride, strides @ ..], [def, defs @ ..]) = rest {
+            *stride = Stride::of(def);
+            rest = (strides, defs);
+        }
+        Spec { name, mti, bitmap, strides, fields, names }
     }
 
     /// A built-in spec: `cekr87`, `iso87ascii` or `iso87binary`.
@@ -477,6 +506,12 @@ impl Spec {
     #[must_use]
     pub fn field_name(&self, de: u8) -> Option<&'static str> {
         self.names.get(usize::from(de).wrapping_sub(1)).copied()
+    }
+
+    /// How to pass each element, element 1 first.
+    #[inline]
+    pub(crate) const fn strides(&self) -> &[Stride; 128] {
+        &self.strides
     }
 
     /// The definitions, element 1 first.

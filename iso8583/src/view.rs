@@ -12,7 +12,9 @@ use crate::bitmap::FieldSet;
 use crate::error::{Damaged, ParseError, ParseErrorKind};
 use crate::field::Field;
 use crate::mti::Mti;
-use crate::spec::{Check, Class, Counts, Encoding, FieldDef, Length, Spec, all_track, hex_value};
+use crate::spec::{
+    Check, Class, Counts, Encoding, FieldDef, Length, Spec, Stride, all_track, hex_value,
+};
 use crate::{digits, ebcdic};
 
 /// The longest message a view takes, in octets: what a two-octet frame length can announce.
@@ -69,17 +71,37 @@ impl<'a> View<'a> {
     #[expect(clippy::result_large_err, reason = "both outcomes carry a view, on the stack")]
     #[inline]
     pub fn parse(spec: &'a Spec, bytes: &'a [u8]) -> Result<View<'a>, Damaged<'a>> {
-        let mut view = View {
-            spec,
-            bytes,
-            present: FieldSet::EMPTY,
-            mti: Mti::default(),
-            slots: [Slot::NONE; 128],
-        };
-        match view.walk() {
+        let mut view = View::empty(spec);
+        match view.read(bytes) {
             Ok(()) => Ok(view),
             Err(error) => Err(Damaged { error, read: view }),
         }
+    }
+
+    /// The view of nothing, for [`View::read`].
+    #[inline]
+    #[must_use]
+    pub fn empty(spec: &'a Spec) -> View<'a> {
+        View {
+            spec,
+            bytes: &[],
+            present: FieldSet::EMPTY,
+            mti: Mti::default(),
+            slots: [Slot::NONE; 128],
+        }
+    }
+
+    /// Reads a message in place of the one before, as [`View::parse`] does: without moving a view,
+    /// which is half a kilobyte.
+    ///
+    /// # Errors
+    /// The first fault; then the view is of the fields before it.
+    #[inline]
+    pub fn read(&mut self, bytes: &'a [u8]) -> Result<(), ParseError> {
+        self.bytes = bytes;
+        self.present = FieldSet::EMPTY;
+        self.mti = Mti::default();
+        self.walk()
     }
 
     /// The spec it was read by.
@@ -179,6 +201,41 @@ impl<'a> View<'a> {
         self.bytes.get(from.start()..to.end())
     }
 
+    /// The value, where the spec has it as `N` ASCII digits, which the walk has proven.
+    #[inline(always)]
+    pub(crate) fn fixed_digits<const N: usize>(&self, de: u8) -> Option<&'a [u8; N]> {
+        match self.stride(de)? {
+            Stride::Digits(_) => self.slot(de)?.as_array(),
+            Stride::Defined | Stride::Text(_) => None,
+        }
+    }
+
+    /// The value, where the spec has it as `N` ASCII characters.
+    #[inline(always)]
+    pub(crate) fn fixed_text<const N: usize>(&self, de: u8) -> Option<&'a [u8; N]> {
+        match self.stride(de)? {
+            Stride::Text(_) if self.spec.field(de)?.encoding() == Encoding::Ascii => {
+                self.slot(de)?.as_array()
+            }
+            Stride::Defined | Stride::Digits(_) | Stride::Text(_) => None,
+        }
+    }
+
+    #[inline(always)]
+    fn stride(&self, de: u8) -> Option<Stride> {
+        if !self.has(de) {
+            return None;
+        }
+        self.spec.strides().get(usize::from(de).wrapping_sub(1)).copied()
+    }
+
+    /// The octets of an element without a prefix.
+    #[inline(always)]
+    fn slot(&self, de: u8) -> Option<&'a [u8]> {
+        let slot = self.slots.get(usize::from(de).wrapping_sub(1))?;
+        self.bytes.get(slot.start()..slot.end())
+    }
+
     #[inline]
     pub(crate) fn entry(&self, de: u8) -> Option<(&'a FieldDef, Slot)> {
         if !self.has(de) {
@@ -207,40 +264,39 @@ impl<'a> View<'a> {
             while rest != 0 {
                 let index = base + rest.trailing_zeros() as usize;
                 rest &= rest - 1;
-                let (Some(def), Some(slot)) = (spec.fields().get(index), self.slots.get_mut(index))
+                let (Some(stride), Some(slot)) =
+                    (spec.strides().get(index), self.slots.get_mut(index))
                 else {
                     break;
                 };
                 // At most 128.
                 let de = index as u8 + 1;
-                let value_at = at + def.prefix_octets();
-                let (end, len) = match field_end(def, bytes, at) {
-                    Ok(found) => found,
-                    Err(error) => {
-                        return Err(self.stop(announced, de, digits_from..at, error.of(de)));
+                let end = match *stride {
+                    // The run of digits goes on.
+                    Stride::Digits(octets) if usize::from(octets) <= bytes.len() - at => {
+                        at + usize::from(octets)
+                    }
+                    Stride::Text(octets)
+                        if usize::from(octets) <= bytes.len() - at
+                            && is_run_of_digits(bytes, digits_from..at) =>
+                    {
+                        digits_from = at + usize::from(octets);
+                        digits_from
+                    }
+                    Stride::Defined | Stride::Digits(_) | Stride::Text(_) => {
+                        match pass(spec, bytes, index, at, &mut digits_from) {
+                            Ok(end) => end,
+                            Err(error) => {
+                                return Err(self.stop(
+                                    announced,
+                                    de,
+                                    digits_from..at,
+                                    error.of(de),
+                                ));
+                            }
+                        }
                     }
                 };
-                match def.check() {
-                    // The run of digits goes on.
-                    Check::Digits => {}
-                    check @ (Check::Anything | Check::Other | Check::Track) => {
-                        let run = digits_from..at;
-                        let value = bytes.get(value_at..end).unwrap_or_default();
-                        let bad = match check {
-                            Check::Anything | Check::Digits => None,
-                            Check::Track if all_track(value) => None,
-                            Check::Track | Check::Other => def.fault(value, len),
-                        };
-                        let run_is_good =
-                            digits::all_digits(bytes.get(run.clone()).unwrap_or_default());
-                        if bad.is_some() || !run_is_good {
-                            let (offset, kind) = bad.unwrap_or((0, ParseErrorKind::NotDigits));
-                            let error = At::one(value_at + offset, kind).of(de);
-                            return Err(self.stop(announced, de, run, error));
-                        }
-                        digits_from = end;
-                    }
-                }
                 *slot = Slot::new(at, end);
                 at = end;
                 last = de;
@@ -327,6 +383,43 @@ const fn fault(
 fn truncated(bytes: &[u8], offset: usize, need: usize) -> At {
     let have = bytes.len().saturating_sub(offset);
     At { offset, need, have, kind: ParseErrorKind::Truncated }
+}
+
+/// Whether this run is digits throughout, as it is where text follows on text: empty.
+#[inline]
+fn is_run_of_digits(bytes: &[u8], run: core::ops::Range<usize>) -> bool {
+    run.is_empty() || digits::all_digits(bytes.get(run).unwrap_or_default())
+}
+
+/// Passes the element `index` (from 0) by its definition and tells where it ends. Where it is no
+/// part of a run of digits, that run ends before it and is checked, and the next begins behind it.
+#[inline]
+fn pass(
+    spec: &Spec,
+    bytes: &[u8],
+    index: usize,
+    at: usize,
+    digits_from: &mut usize,
+) -> Result<usize, At> {
+    let Some(def) = spec.fields().get(index) else {
+        return Err(At { offset: at, need: 0, have: 0, kind: ParseErrorKind::UnknownField });
+    };
+    let value_at = at + def.prefix_octets();
+    let (end, len) = field_end(def, bytes, at)?;
+    let value = bytes.get(value_at..end).unwrap_or_default();
+    let bad = match def.check() {
+        // The run of digits goes on.
+        Check::Digits => return Ok(end),
+        Check::Anything => None,
+        Check::Track if all_track(value) => None,
+        Check::Track | Check::Other => def.fault(value, len),
+    };
+    if bad.is_some() || !is_run_of_digits(bytes, *digits_from..at) {
+        let (offset, kind) = bad.unwrap_or((0, ParseErrorKind::NotDigits));
+        return Err(At::one(value_at + offset, kind));
+    }
+    *digits_from = end;
+    Ok(end)
 }
 
 /// Where the field that begins at `at` ends, and how many characters its value has.

@@ -61,6 +61,7 @@ impl<'b, 'v> Writer<'b, 'v> {
     ///
     /// # Errors
     /// [`WriteError::NoRoom`].
+    #[inline]
     pub fn reply(
         request: &'v View<'v>,
         mti: Mti,
@@ -107,6 +108,7 @@ impl<'b, 'v> Writer<'b, 'v> {
     ///
     /// # Errors
     /// [`WriteError`]; a binary field takes no text.
+    #[inline]
     pub fn text(&mut self, de: u8, text: &[u8]) -> Result<(), WriteError> {
         let def = self.place(de)?;
         if def.class() == Class::B {
@@ -184,6 +186,7 @@ impl<'b, 'v> Writer<'b, 'v> {
         Ok(self.at)
     }
 
+    #[inline]
     fn begin(
         spec: &'v Spec,
         mti: Mti,
@@ -261,24 +264,41 @@ impl<'b, 'v> Writer<'b, 'v> {
     /// Copies these fields of the request, neighbours in one copy.
     fn copy_echoes(&mut self, fields: FieldSet) -> Result<(), WriteError> {
         let Some(request) = self.request else { return Ok(()) };
-        let others = request.present().minus(fields);
-        let mut rest = fields;
-        while let Some(first) = rest.first() {
+        let others = request.present().minus(fields).bits();
+        let mut rest = fields.bits();
+        while rest != 0 {
             // The run ends before the next field of the request that is not to be copied.
-            let behind = others.minus(others.below(first));
-            let run = behind.first().map_or(rest, |stop| rest.below(stop));
-            let last = run.last().unwrap_or(first);
-            if let Some(octets) = request.span(first, last) {
+            let lowest = rest & rest.wrapping_neg();
+            let behind = others & !(lowest - 1);
+            let stop = behind & behind.wrapping_neg();
+            let run = FieldSet::from_bits(rest & stop.wrapping_sub(1));
+            if let (Some(first), Some(last)) = (run.first(), run.last())
+                && let Some(octets) = request.span(first, last)
+            {
                 self.take(octets.len())?.copy_from_slice(octets);
             }
-            rest = rest.minus(run);
+            rest &= !run.bits();
         }
         self.echo = self.echo.minus(fields);
         Ok(())
     }
 
     /// Writes a value of any class but b, from ASCII characters.
+    #[inline]
     fn value(&mut self, de: u8, def: &FieldDef, text: &[u8]) -> Result<(), WriteError> {
+        match (def.class(), def.encoding(), def.length()) {
+            // The usual text of an answer: any character will do, and none is missing.
+            (Class::An | Class::Ans, Encoding::Ascii, Length::Fixed(length))
+                if usize::from(length) == text.len() =>
+            {
+                self.take(text.len())?.copy_from_slice(text);
+                Ok(())
+            }
+            _ => self.checked_value(de, def, text),
+        }
+    }
+
+    fn checked_value(&mut self, de: u8, def: &FieldDef, text: &[u8]) -> Result<(), WriteError> {
         if !of_class(def, text) {
             return Err(WriteError::NotOfClass { field: de });
         }

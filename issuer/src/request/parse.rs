@@ -29,9 +29,10 @@ pub(super) fn inbound(view: &View<'_>, listener: u32) -> Result<Inbound, Reject>
         100 | 101 | 200 | 201 => card(view, mti, listener, card_ask),
         120 | 121 | 220 | 221 => card(view, mti, listener, advice_ask),
         302 | 303 => file_action::parse(view, listener).map(Inbound::File),
-        400 | 401 | 420 | 421 => {
-            card(view, mti, listener, |read| Ok(Ask::Reversal(reversal_ask(read)?)))
-        }
+        400 | 401 | 420 | 421 => card(view, mti, listener, |read, ask| {
+            *ask = Ask::Reversal(reversal_ask(read)?);
+            Ok(())
+        }),
         500 | 501 | 520 | 521 => reconciliation::parse(view, listener).map(Inbound::Reconciliation),
         800 | 801 => network::parse(view, listener).map(Inbound::Network),
         _ => Err(NOT_SUPPORTED),
@@ -42,20 +43,47 @@ pub(super) fn inbound(view: &View<'_>, listener: u32) -> Result<Inbound, Reject>
 pub(super) struct Read<'v, 'a> {
     pub(super) view: &'v View<'a>,
     pub(super) mti: Mti,
-    pub(super) key: RequestKey,
+    pub(super) key: &'v RequestKey,
     pub(super) code: ProcessingCode,
     pub(super) mcc: Mcc,
     pub(super) condition: u8,
+    private: Private<'a>,
+}
+
+/// What is decided by of DE 48.
+#[derive(Clone, Copy, Default)]
+struct Private<'a> {
+    has_eci: bool,
+    new_pin_block: Option<&'a [u8]>,
+    takes_part: bool,
+}
+
+impl<'a> Private<'a> {
+    /// Reads what stands there, once. What cannot be read to its end is refused: an ECI that was
+    /// cut off may not pass for none. Only `cekr87` says what stands in it.
+    #[inline(never)]
+    fn fill(&mut self, view: &View<'a>) -> Result<(), Reject> {
+        let Some(parts) = view.private() else {
+            return Ok(());
+        };
+        if view.spec().name() == CEKR87.name() && !parts.is_well_formed() {
+            return Err(FORMAT_ERROR);
+        }
+        self.has_eci = parts.value(subfield::ECI).is_some();
+        self.new_pin_block = parts.value(subfield::NEW_PIN_BLOCK);
+        self.takes_part = parts.value(subfield::PARTIAL_APPROVAL) == Some(b"1");
+        Ok(())
+    }
 }
 
 pub(crate) const FORMAT_ERROR: Reject = Reject::Answer(Reason::FormatError);
 pub(crate) const NOT_SUPPORTED: Reject = Reject::Answer(Reason::NotSupported);
 
-fn card<'v, 'a>(
-    view: &'v View<'a>,
+fn card<'a>(
+    view: &View<'a>,
     mti: Mti,
     listener: u32,
-    ask: impl FnOnce(&Read<'v, 'a>) -> Result<Ask, Reject>,
+    fill_ask: impl FnOnce(&Read<'_, 'a>, &mut Ask) -> Result<(), Reject>,
 ) -> Result<Inbound, Reject> {
     let (Some(code), Some(transmitted), Some(stan), Some(terminal), Some(currency)) = (
         view.processing_code(),
@@ -73,25 +101,27 @@ fn card<'v, 'a>(
         stan: stan.number(),
         class: mti.class_pair(),
     };
-    if is_private_cut(view) {
-        return Err(FORMAT_ERROR);
+    let mut private = Private::default();
+    if view.has(48) {
+        private.fill(view)?;
     }
     let condition = view.pos_condition().unwrap_or_default();
     let mcc = view.mcc().unwrap_or_default();
-    let read = Read { view, mti, key, code, mcc, condition };
+    let read = Read { view, mti, key: &key, code, mcc, condition, private };
     let (pan, expiry) = card_data(view)?;
-    let ask = ask(&read)?;
-    let new_pin_block = new_pin_block(view, ask)?;
-    let transaction_amount = transaction_amount(view, ask)?;
+    // Filled in place: most kinds are a word, and the largest is not to be moved for them.
+    let mut ask = Ask::Purchase;
+    fill_ask(&read, &mut ask)?;
+    let new_pin_block = new_pin_block(&read, &ask)?;
+    let transaction_amount = transaction_amount(view, &ask)?;
     let amount = billing_amount(view, currency, transaction_amount)?;
-    let cash = cash_part(&read, ask, currency, transaction_amount, amount)?;
-    let country = country(view);
+    let cash = cash_part(&read, &ask, currency, transaction_amount, amount)?;
+    let country = view.location_country();
     let entry_mode = view.pos_entry_mode().unwrap_or_default();
     let is_online = is_not_present(&read, entry_mode);
     Ok(Inbound::Card(Request {
         mti,
         key,
-        ask,
         pan,
         expiry,
         processing_code: code,
@@ -99,8 +129,8 @@ fn card<'v, 'a>(
         currency,
         amount,
         cash,
-        place: place(ask, is_online, mcc),
-        needs: needs(&read, ask, is_online, cash, country),
+        place: place(&ask, is_online, mcc),
+        needs: needs(&read, &ask, is_online, cash, country),
         entry_mode,
         condition,
         mcc,
@@ -110,8 +140,9 @@ fn card<'v, 'a>(
         pin_block: view.pin_block(),
         new_pin_block,
         has_chip_data: view.has(55),
-        partial_allowed: private_is(view, b"61", b"1"),
+        partial_allowed: read.private.takes_part,
         alarms: alarm::of(&read, is_online, currency, (transaction_amount, amount)),
+        ask,
     }))
 }
 
@@ -120,24 +151,34 @@ pub(crate) fn acquirer(view: &View<'_>, listener: u32) -> u64 {
 }
 
 /// The number and the expiry, from DE 2 and 14, from track 2, or from both when they agree.
+#[inline(always)]
 fn card_data(view: &View<'_>) -> Result<(Result<Pan, PanError>, ExpiryRead), Reject> {
-    let track = match view.track2() {
-        None => None,
-        Some(Ok(track)) => Some(track),
-        Some(Err(_)) => return Err(FORMAT_ERROR),
+    if view.has(35) {
+        return card_data_of_track(view);
+    }
+    let pan = view.pan().ok_or(FORMAT_ERROR)?;
+    match view.expiry() {
+        Some(expiry) => Ok((pan, ExpiryRead::Told(expiry))),
+        None if view.has(14) => Err(FORMAT_ERROR),
+        None => Ok((pan, ExpiryRead::Absent)),
+    }
+}
+
+#[inline(never)]
+fn card_data_of_track(view: &View<'_>) -> Result<(Result<Pan, PanError>, ExpiryRead), Reject> {
+    let Some(Ok(track)) = view.track2() else {
+        return Err(FORMAT_ERROR);
     };
-    let pan = match (view.pan(), track) {
-        (None, None) => return Err(FORMAT_ERROR),
-        (Some(pan), None) => pan,
-        (None, Some(track)) => track.pan,
-        (Some(pan), Some(track)) if pan == track.pan && (pan.is_ok() || is_one_number(view)) => pan,
-        (Some(_), Some(_)) => return Err(FORMAT_ERROR),
+    let pan = match view.pan() {
+        None => track.pan,
+        Some(pan) if pan == track.pan && (pan.is_ok() || is_one_number(view)) => pan,
+        Some(_) => return Err(FORMAT_ERROR),
     };
     let told = view.expiry();
     if view.has(14) && told.is_none() {
         return Err(FORMAT_ERROR);
     }
-    let expiry = match (told, track.and_then(|track| track.expiry)) {
+    let expiry = match (told, track.expiry) {
         (None, None) => ExpiryRead::Absent,
         (Some(expiry), None) | (None, Some(expiry)) => ExpiryRead::Told(expiry),
         (Some(one), Some(other)) if one == other => ExpiryRead::Told(one),
@@ -155,22 +196,24 @@ fn is_one_number(view: &View<'_>) -> bool {
 }
 
 /// The kind of a 01xx or 02xx by the first two digits of DE 3.
-fn card_ask(read: &Read<'_, '_>) -> Result<Ask, Reject> {
+fn card_ask(read: &Read<'_, '_>, ask: &mut Ask) -> Result<(), Reject> {
     if read.condition == 51 && read.code.transaction() == 0 && is_zero(read.view) {
-        return Ok(Ask::AccountCheck);
+        *ask = Ask::AccountCheck;
+        return Ok(());
     }
     match (read.code.transaction(), spend(read)) {
-        (_, Some(Spend::Withdrawal)) => Ok(Ask::Withdrawal),
-        (_, Some(Spend::Purchase)) => Ok(match increment(read) {
-            Some(named) => Ask::Increment(named),
-            None => Ask::Purchase,
-        }),
-        (20, None) => Ok(Ask::Refund { original: original_data(read) }),
-        (30 | 31, None) => Ok(Ask::BalanceInquiry),
-        (32, None) => Ok(Ask::FeeEnquiry),
-        (92, None) => Ok(Ask::PinChange),
-        (_, None) => Err(NOT_SUPPORTED),
+        (_, Some(Spend::Withdrawal)) => *ask = Ask::Withdrawal,
+        (_, Some(Spend::Purchase)) => match increment(read) {
+            Some(named) => *ask = Ask::Increment(named),
+            None => *ask = Ask::Purchase,
+        },
+        (20, None) => *ask = Ask::Refund { original: original_data(read) },
+        (30 | 31, None) => *ask = Ask::BalanceInquiry,
+        (32, None) => *ask = Ask::FeeEnquiry,
+        (92, None) => *ask = Ask::PinChange,
+        (_, None) => return Err(NOT_SUPPORTED),
     }
+    Ok(())
 }
 
 /// What is bought, by the first two digits of DE 3 and the merchant's business; none of it when
@@ -203,15 +246,16 @@ fn named(read: &Read<'_, '_>) -> Named {
 }
 
 /// What a 012x or 022x tells.
-fn advice_ask(read: &Read<'_, '_>) -> Result<Ask, Reject> {
+fn advice_ask(read: &Read<'_, '_>, ask: &mut Ask) -> Result<(), Reject> {
     let is_refund = read.key.class == 2 && read.code.transaction() == 20;
-    match spend(read) {
+    *ask = match spend(read) {
         Some(spend) => {
-            Ok(Ask::Advice(AdviceAsk { spend, named: named(read), outcome: outcome(read.view) }))
+            Ask::Advice(AdviceAsk { spend, named: named(read), outcome: outcome(read.view) })
         }
-        None if is_refund => Ok(Ask::Refund { original: original_data(read) }),
-        None => Err(NOT_SUPPORTED),
-    }
+        None if is_refund => Ask::Refund { original: original_data(read) },
+        None => return Err(NOT_SUPPORTED),
+    };
+    Ok(())
 }
 
 fn outcome(view: &View<'_>) -> Outcome {
@@ -227,12 +271,15 @@ fn outcome(view: &View<'_>) -> Outcome {
 const APPROVALS: [[u8; 2]; 5] = [*b"00", *b"08", *b"10", *b"11", *b"85"];
 
 /// The block of a PIN change, which must be there.
-fn new_pin_block(view: &View<'_>, ask: Ask) -> Result<Option<PinBlock>, Reject> {
-    if ask != Ask::PinChange {
+fn new_pin_block(read: &Read<'_, '_>, ask: &Ask) -> Result<Option<PinBlock>, Reject> {
+    if *ask != Ask::PinChange {
         return Ok(None);
     }
-    let digits = view.private().and_then(|parts| parts.value(subfield::NEW_PIN_BLOCK));
-    digits.and_then(octets_of_hex).map(|octets| Some(PinBlock::new(octets))).ok_or(FORMAT_ERROR)
+    read.private
+        .new_pin_block
+        .and_then(octets_of_hex)
+        .map(|octets| Some(PinBlock::new(octets)))
+        .ok_or(FORMAT_ERROR)
 }
 
 fn octets_of_hex(digits: &[u8]) -> Option<[u8; 8]> {
@@ -264,7 +311,7 @@ fn original_data(read: &Read<'_, '_>) -> Option<RequestKey> {
 
 fn reversal_ask(read: &Read<'_, '_>) -> Result<ReversalAsk, Reject> {
     let view = read.view;
-    let itself = RequestKey { class: 0, ..read.key };
+    let itself = RequestKey { class: 0, ..*read.key };
     let actual = match view.replacement_amounts() {
         None => Amount::default(),
         Some(Ok(amounts)) => amounts.transaction,
@@ -280,7 +327,7 @@ fn reversal_ask(read: &Read<'_, '_>) -> Result<ReversalAsk, Reject> {
 }
 
 /// DE 4, which must be there where money moves.
-fn transaction_amount(view: &View<'_>, ask: Ask) -> Result<Amount, Reject> {
+fn transaction_amount(view: &View<'_>, ask: &Ask) -> Result<Amount, Reject> {
     let amount = view.amount(4);
     match ask {
         Ask::AccountCheck | Ask::BalanceInquiry | Ask::PinChange => Ok(amount.unwrap_or_default()),
@@ -313,7 +360,7 @@ fn billing_amount(
 /// the cash part of a purchase (DE 54, amount type 40).
 fn cash_part(
     read: &Read<'_, '_>,
-    ask: Ask,
+    ask: &Ask,
     currency: CurrencyCode,
     transaction_amount: Amount,
     amount: Amount,
@@ -351,12 +398,6 @@ fn surcharge(view: &View<'_>) -> Amount {
     }
 }
 
-/// The merchant's country, where positions 39 and 40 of DE 43 are letters.
-fn country(view: &View<'_>) -> Option<[u8; 2]> {
-    let letters = view.location()?.octets().last_chunk::<2>().copied()?;
-    letters.iter().all(u8::is_ascii_alphabetic).then_some(letters)
-}
-
 /// The cash of a purchase; what cannot be read may not pass for none.
 fn cashback(view: &View<'_>) -> Result<Amount, Reject> {
     let Some(mut amounts) = view.additional_amounts() else {
@@ -369,7 +410,7 @@ fn cashback(view: &View<'_>) -> Result<Amount, Reject> {
     })
 }
 
-fn place(ask: Ask, is_online: bool, mcc: Mcc) -> Place {
+fn place(ask: &Ask, is_online: bool, mcc: Mcc) -> Place {
     let elsewhere = if is_online { Place::Online } else { Place::Shop };
     match ask {
         Ask::Advice(AdviceAsk { spend: Spend::Withdrawal, .. })
@@ -393,7 +434,7 @@ fn place(ask: Ask, is_online: bool, mcc: Mcc) -> Place {
 /// mail, phone and the like by DE 25 only where nothing was read off a card.
 fn is_not_present(read: &Read<'_, '_>, entry_mode: PosEntryMode) -> bool {
     let view = read.view;
-    if matches!(entry_mode.entry, 9 | 10 | 81 | 82) || has_private(view, b"42") {
+    if matches!(entry_mode.entry, 9 | 10 | 81 | 82) || read.private.has_eci {
         return true;
     }
     let is_read_off_a_card = view.has(35) || view.has(45) || view.has(52) || view.has(55);
@@ -403,7 +444,7 @@ fn is_not_present(read: &Read<'_, '_>, entry_mode: PosEntryMode) -> bool {
 /// The channels that a request falls under; a signal that contradicts another adds its channel.
 fn needs(
     read: &Read<'_, '_>,
-    ask: Ask,
+    ask: &Ask,
     is_online: bool,
     cash: Amount,
     country: Option<[u8; 2]>,
@@ -447,19 +488,3 @@ const TERMINAL_COUNTRY_CODE: u32 = 0x9F1A;
 
 /// What an authorization carries of the chip's data; more than this is no request of a terminal.
 const CHIP_DATA_MAX: usize = 256;
-
-/// Whether DE 48 cannot be read to its end: an ECI that was cut off may not pass for none. Only
-/// `cekr87` says what stands in it.
-fn is_private_cut(view: &View<'_>) -> bool {
-    view.has(48)
-        && view.spec().name() == CEKR87.name()
-        && view.private().is_some_and(|parts| !parts.is_well_formed())
-}
-
-fn has_private(view: &View<'_>, id: &[u8; 2]) -> bool {
-    view.private().is_some_and(|parts| parts.value(*id).is_some())
-}
-
-fn private_is(view: &View<'_>, id: &[u8; 2], value: &[u8]) -> bool {
-    view.private().is_some_and(|parts| parts.value(*id) == Some(value))
-}
