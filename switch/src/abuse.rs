@@ -16,6 +16,9 @@ use crate::sync::{AtomicU64, Mutex, Ordering};
 /// The counters.
 pub struct Failures {
     places: Box<[Place]>,
+    /// Until when a window can be open, ms since 1970: while nobody guesses, that is all that is
+    /// looked at.
+    open_until: AtomicU64,
     /// Counting is rare and goes one at a time.
     counting: Mutex<()>,
     secret: u64,
@@ -50,7 +53,7 @@ impl Failures {
     #[must_use]
     pub fn new(secret: u64) -> Self {
         let places = (0..PLACES).map(|_| Place::default()).collect();
-        Self { places, counting: Mutex::new(()), secret }
+        Self { places, open_until: AtomicU64::new(0), counting: Mutex::new(()), secret }
     }
 
     /// Whether failures around the request's card, range or terminal have reached their bound.
@@ -62,6 +65,9 @@ impl Failures {
         policy: &Policy,
         now: Now,
     ) -> bool {
+        if now.unix_ms >= self.open_until.load(Ordering::Relaxed) {
+            return false;
+        }
         around(request, card, policy).any(|(around, max)| {
             max > 0 && self.count(around, policy.abuse, now) >= u64::from(max).min(COUNT_MAX)
         })
@@ -70,6 +76,8 @@ impl Failures {
     /// Counts a failure of the request.
     pub fn add(&self, request: &Request, card: Option<CardId>, policy: &Policy, now: Now) {
         let _counting = self.counting.lock();
+        let end = now.unix_ms.saturating_add(u64::from(policy.abuse.window_s) * 1_000);
+        self.open_until.fetch_max(end, Ordering::Relaxed);
         for (around, max) in around(request, card, policy) {
             if max > 0 {
                 self.add_one(around, policy.abuse, now);

@@ -6,8 +6,9 @@
 //! connections bring it at the same moment. Lock order: a card, then a stripe, never two of either.
 //!
 //! A stripe keeps two generations of fixed size. When the newer one is full the older is dropped,
-//! unless it is too young to be forgotten: then new work must wait. The places of a generation are
-//! atomics outside the lock, so that the one a key will need can be fetched ahead without it.
+//! unless it is too young to be forgotten: then new work must wait. The places are atomics outside
+//! the lock, so that those a key will need can be fetched ahead without it; places of the two
+//! generations stand side by side, so that looking into both is one miss of the cache.
 
 use cekr_issuer::{RequestKey, Seq};
 
@@ -25,12 +26,12 @@ pub struct AnswersConfig {
 
 /// The memory of answers.
 pub struct Answers {
-    stripes: Box<[Mutex<Stripe>]>,
-    /// Places of both generations of every stripe, stripe after stripe.
-    places: [Box<[Place]>; 2],
+    stripes: Box<[Padded]>,
+    /// Places of every stripe, stripe after stripe, those of both generations side by side.
+    places: Box<[[Place; 2]]>,
     places_per_stripe: usize,
     secret: [u64; 2],
-    generation_max: usize,
+    generation_max: u32,
     window_min_ms: u64,
 }
 
@@ -62,17 +63,22 @@ impl Place {
     }
 }
 
+/// A stripe on a line of the cache of its own.
+#[derive(Default)]
+#[repr(align(64))]
+struct Padded(Mutex<Stripe>);
+
 /// What a stripe knows of its two generations; its lock guards their places as well.
 #[derive(Default)]
 struct Stripe {
     /// Which of the two is the newer one.
-    newer: usize,
+    newer: u8,
     generations: [Generation; 2],
 }
 
 #[derive(Clone, Copy, Default)]
 struct Generation {
-    len: usize,
+    len: u32,
     oldest_at: u64,
     newest_at: u64,
 }
@@ -111,13 +117,12 @@ impl Answers {
         let generation_max = (config.answers_max / stripes / 2).max(1);
         // At most half of the places are taken, so that a probe is short and ends.
         let places_per_stripe = (generation_max * 2).next_power_of_two();
-        let places = || (0..stripes * places_per_stripe).map(|_| Place::default()).collect();
         Self {
-            stripes: (0..stripes).map(|_| Mutex::default()).collect(),
-            places: [places(), places()],
+            stripes: (0..stripes).map(|_| Padded::default()).collect(),
+            places: (0..stripes * places_per_stripe).map(|_| Default::default()).collect(),
             places_per_stripe,
             secret,
-            generation_max,
+            generation_max: u32::try_from(generation_max).unwrap_or(u32::MAX),
             window_min_ms: config.window_min_ms,
         }
     }
@@ -131,19 +136,21 @@ impl Answers {
         Mark { fingerprint, stripe }
     }
 
-    /// Reads the places where `mark` would stand, so that they are on their way into the cache.
+    /// Reads the places where `mark` would stand, and the lock of its stripe, so that they are on
+    /// their way into the cache.
     pub fn touch(&self, mark: Mark) {
-        for places in &self.places {
-            if let Some(place) = places.get(self.index(mark, 0)) {
-                let _ = place.is_free();
-            }
+        if let Some([place, _]) = self.places.get(self.index(mark, 0)) {
+            let _ = place.is_free();
+        }
+        if let Some(stripe) = self.stripes.get(mark.stripe) {
+            let _ = stripe.0.is_locked();
         }
     }
 
     /// Takes the stripe of `mark`.
     #[must_use]
     pub fn hold(&self, mark: Mark) -> Option<Held<'_>> {
-        let stripe = self.stripes.get(mark.stripe)?.lock();
+        let stripe = self.stripes.get(mark.stripe)?.0.lock();
         Some(Held { answers: self, stripe, mark })
     }
 
@@ -154,19 +161,23 @@ impl Answers {
     }
 
     /// The places of a generation along the probe of `mark`.
-    fn probe(&self, generation: usize, mark: Mark) -> impl Iterator<Item = &Place> {
-        let places = self.places.get(generation).map(|places| &**places).unwrap_or_default();
-        (0..self.places_per_stripe).filter_map(move |step| places.get(self.index(mark, step)))
+    fn probe(&self, generation: u8, mark: Mark) -> impl Iterator<Item = &Place> {
+        let steps = 0..self.places_per_stripe;
+        steps.filter_map(move |step| of(self.places.get(self.index(mark, step))?, generation))
     }
 
-    fn clear(&self, generation: usize, stripe: usize) {
+    fn clear(&self, generation: u8, stripe: usize) {
         let first = stripe * self.places_per_stripe;
-        let range = first..first + self.places_per_stripe;
-        let places = self.places.get(generation).and_then(|places| places.get(range));
-        for place in places.unwrap_or_default() {
+        let places = self.places.get(first..first + self.places_per_stripe).unwrap_or_default();
+        for place in places.iter().filter_map(|both| of(both, generation)) {
             place.0.store(0, Ordering::Relaxed);
         }
     }
+}
+
+/// Of two places side by side, the one of `generation`.
+fn of(both: &[Place; 2], generation: u8) -> Option<&Place> {
+    both.get(usize::from(generation))
 }
 
 impl Held<'_> {

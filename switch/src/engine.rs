@@ -7,7 +7,8 @@
 mod link;
 
 use cekr_iso8583::{
-    Damaged, FrameError, Framing, Header, Mti, ParseErrorKind, Spec, Step, View, WriteError, view,
+    FrameError, Framing, Header, Mti, ParseError, ParseErrorKind, Spec, Step, View, WriteError,
+    view,
 };
 use cekr_issuer::decide::entry as entry_of;
 use cekr_issuer::entry::{MaskedPan, Place, Reconciled};
@@ -18,7 +19,7 @@ use cekr_issuer::{
 };
 
 use crate::abuse::Failures;
-use crate::answers::Held;
+use crate::answers::{Answers, Held, Mark};
 use crate::planted::{self, Fault};
 use crate::shard::Shard;
 use crate::sync::Arc;
@@ -175,21 +176,37 @@ struct Frame<'a, 's> {
     cell: Option<&'s Cell>,
 }
 
-impl Frame<'_, '_> {
-    /// A free place.
-    const NONE: Self = Self { header: Header { tpdu: [0; 5] }, message: &[], cell: None };
+/// One message that was read, and where its answer stands or would stand. It is filled in place and
+/// used again: it is too large to be moved.
+struct Message<'a> {
+    /// Its elements, those before the damage if there is any.
+    view: View<'a>,
+    damage: Option<ParseError>,
+    /// What it asks, as far as that can be told without its card.
+    inbound: Result<Inbound, Reject>,
+    mark: Option<Mark>,
 }
 
-/// A message as it was read, whole or damaged.
-type ViewRead<'a> = Result<View<'a>, Damaged<'a>>;
+impl<'a> Message<'a> {
+    #[inline]
+    fn empty(link: &Link) -> Self {
+        let inbound = Err(Reject::Answer(Reason::FormatError));
+        Self { view: View::empty(link.spec), damage: None, inbound, mark: None }
+    }
 
-/// What it asks, as far as that can be told without its card.
-type InboundRead = Result<Inbound, Reject>;
-
-fn inbound_of(view: &ViewRead<'_>, link: &Link) -> InboundRead {
-    match view {
-        Ok(view) => Inbound::parse(view, link.id),
-        Err(_) => Err(Reject::Answer(Reason::FormatError)),
+    #[inline]
+    fn read(&mut self, octets: &'a [u8], link: &Link, answers: &Answers) {
+        self.damage = self.view.read(octets).err();
+        self.inbound = match self.damage {
+            None => Inbound::parse(&self.view, link.id),
+            Some(_) => Err(Reject::Answer(Reason::FormatError)),
+        };
+        self.mark = match &self.inbound {
+            Ok(Inbound::Card(request)) => Some(answers.mark(&request.key)),
+            Ok(Inbound::File(_) | Inbound::Network(_) | Inbound::Reconciliation(_)) | Err(_) => {
+                None
+            }
+        };
     }
 }
 
@@ -260,9 +277,10 @@ impl Engine {
         out: &mut Outgoing,
     ) -> Result<usize, FrameError> {
         let now = self.shard.not_before_last(now);
+        let mut messages = Vec::new();
         let mut consumed = 0;
         loop {
-            let mut ahead = [Frame::NONE; AHEAD];
+            let mut ahead = [None; AHEAD];
             let mut count = 0;
             let ended = loop {
                 let rest = input.get(consumed..).unwrap_or_default();
@@ -272,14 +290,26 @@ impl Engine {
                     Ok(Step::Message { header, message, consumed: octets }) => {
                         consumed += octets;
                         count += 1;
-                        *place = Frame { header, message, cell: None };
+                        *place = Some(Frame { header, message, cell: None });
                     }
                     Ok(Step::KeepAlive { consumed: octets }) => consumed += octets,
                     Ok(Step::NeedMore) => break Some(Ok(())),
                     Err(error) => break Some(Err(error)),
                 }
             };
-            self.answer_all(link, ahead.get_mut(..count).unwrap_or_default(), now, out);
+            match ahead.get_mut(..count).unwrap_or_default() {
+                [] => {}
+                [Some(alone)] => {
+                    let mut message = Message::empty(link);
+                    message.read(alone.message, link, self.shard.answers());
+                    self.touch_answer(&message);
+                    self.answer(link, alone, &message, now, out);
+                }
+                frames => {
+                    messages.resize_with(AHEAD, || Message::empty(link));
+                    self.answer_all(link, frames, &mut messages, now, out);
+                }
+            }
             match ended {
                 None => {}
                 Some(Err(error)) if consumed == 0 => return Err(error),
@@ -288,28 +318,24 @@ impl Engine {
         }
     }
 
-    fn answer_all<'s>(
+    fn answer_all<'a, 's>(
         &'s self,
         link: &Link,
-        frames: &mut [Frame<'_, 's>],
+        frames: &mut [Option<Frame<'a, 's>>],
+        messages: &mut [Message<'a>],
         now: Now,
         out: &mut Outgoing,
     ) {
-        if let [alone] = frames {
-            let view = View::parse(link.spec, alone.message);
-            let inbound = inbound_of(&view, link);
-            return self.answer(link, alone, (&view, &inbound), now, out);
-        }
         self.touch_cells(link, frames);
-        let mut messages = Vec::with_capacity(AHEAD);
-        for frame in &*frames {
-            let view = View::parse(link.spec, frame.message);
-            let inbound = inbound_of(&view, link);
-            messages.push((view, inbound));
+        let read = |(frame, message): (&Frame<'a, 's>, &mut Message<'a>)| {
+            message.read(frame.message, link, self.shard.answers());
+        };
+        frames.iter().flatten().zip(&mut *messages).for_each(read);
+        for (_, message) in frames.iter().flatten().zip(&*messages) {
+            self.touch_answer(message);
         }
-        self.touch_answers(&messages);
-        for (frame, (view, inbound)) in frames.iter().zip(&messages) {
-            self.answer(link, frame, (view, inbound), now, out);
+        for (frame, message) in frames.iter().flatten().zip(&*messages) {
+            self.answer(link, frame, message, now, out);
         }
     }
 
@@ -317,30 +343,23 @@ impl Engine {
     ///
     /// Loads that stand close together miss the cache together; one between two messages' worth of
     /// work would be waited for alone. So each kind of load has a loop of its own.
-    fn touch_cells<'s>(&'s self, link: &Link, frames: &mut [Frame<'_, 's>]) {
+    fn touch_cells<'s>(&'s self, link: &Link, frames: &mut [Option<Frame<'_, 's>>]) {
         let mut numbers = [None; AHEAD];
-        for (number, frame) in numbers.iter_mut().zip(&*frames) {
+        for (number, frame) in numbers.iter_mut().zip(frames.iter().flatten()) {
             *number = view::card_number_ahead(link.spec, frame.message);
         }
-        for (number, frame) in numbers.iter().zip(&mut *frames) {
+        for (number, frame) in numbers.iter().zip(frames.iter_mut().flatten()) {
             frame.cell = number.and_then(|number| self.shard.cards().find_number(number));
         }
-        for cell in frames.iter().filter_map(|frame| frame.cell) {
+        for cell in frames.iter().flatten().filter_map(|frame| frame.cell) {
             cell.touch();
         }
     }
 
-    /// Touches the places where the messages' keys would stand.
-    fn touch_answers(&self, messages: &[(ViewRead<'_>, InboundRead)]) {
-        let answers = self.shard.answers();
-        let mut marks = [None; AHEAD];
-        for (mark, (_, inbound)) in marks.iter_mut().zip(messages) {
-            if let Ok(Inbound::Card(request)) = inbound {
-                *mark = Some(answers.mark(&request.key));
-            }
-        }
-        for mark in marks.into_iter().flatten() {
-            answers.touch(mark);
+    /// Touches the place where the message's answer would stand.
+    fn touch_answer(&self, message: &Message<'_>) {
+        if let Some(mark) = message.mark {
+            self.shard.answers().touch(mark);
         }
     }
 
@@ -348,25 +367,23 @@ impl Engine {
         &self,
         link: &Link,
         frame: &Frame<'_, '_>,
-        (view, inbound): (&ViewRead<'_>, &InboundRead),
+        message: &Message<'_>,
         now: Now,
         out: &mut Outgoing,
     ) {
-        let view = match view {
-            Ok(view) => view,
-            Err(damaged) => {
-                out.tally.fault(damaged.error.kind);
-                &damaged.read
-            }
-        };
+        let view = &message.view;
+        if let Some(error) = message.damage {
+            out.tally.fault(error.kind);
+        }
         let reply_to = view.mti().reply().filter(|_| view.has(11));
-        let given = match inbound {
+        let given = match &message.inbound {
             Ok(Inbound::Card(request)) => {
                 out.tally.contradictions += u32::from(request.alarms.contradiction);
                 out.tally.misconversions += u32::from(request.alarms.conversion);
+                let mark = message.mark.unwrap_or_else(|| self.shard.answers().mark(&request.key));
                 match self.cell_of(request, frame.cell) {
-                    Some(cell) => self.decide_known(cell, request, now, &mut out.tally),
-                    None => self.decide_unknown(request, now),
+                    Some(cell) => self.decide_known(cell, request, mark, now, &mut out.tally),
+                    None => self.decide_unknown(request, mark, now),
                 }
             }
             Ok(Inbound::File(action)) => self.act_on_file(action, now, &mut out.tally),
@@ -407,13 +424,12 @@ impl Engine {
 
     /// An unknown number takes the steps of a known one. It leaves no entry, for it has no card,
     /// unless it is advised: what happened already must wait for somebody.
-    fn decide_unknown(&self, request: &Request, now: Now) -> Given {
+    fn decide_unknown(&self, request: &Request, mark: Mark, now: Now) -> Given {
         let card = Card::unknown();
-        let answers = self.shard.answers();
         let place = Some(request.place);
         let is_parked = matches!(request.ask, Ask::Advice(_));
         let mut desk = is_parked.then(|| self.shard.desks().lock(Desk::Suspense));
-        let Some(mut held) = answers.hold(answers.mark(&request.key)) else {
+        let Some(mut held) = self.shard.answers().hold(mark) else {
             return Given::of(Reason::Internal.into(), Ticket::Now, place);
         };
         match self.answered_before(request, About::Desk(Desk::Suspense), &held) {
@@ -440,11 +456,18 @@ impl Engine {
         Given::of(answer, Ticket::After(seq), place)
     }
 
-    fn decide_known(&self, cell: &Cell, request: &Request, now: Now, tally: &mut Tally) -> Given {
+    fn decide_known(
+        &self,
+        cell: &Cell,
+        request: &Request,
+        mark: Mark,
+        now: Now,
+        tally: &mut Tally,
+    ) -> Given {
         let mut proofs = Proofs::default();
         let mut pvv = None;
         loop {
-            match self.decide_locked(cell, request, &proofs, now, tally, &mut pvv) {
+            match self.decide_locked(cell, (request, mark), &proofs, now, tally, &mut pvv) {
                 Pass::Given(given) => return given,
                 // Outside every lock: from the request and what of the card never changes.
                 Pass::Prove(ProofKind::NewPin) => {
@@ -464,7 +487,7 @@ impl Engine {
     fn decide_locked(
         &self,
         cell: &Cell,
-        request: &Request,
+        (request, mark): (&Request, Mark),
         proofs: &Proofs,
         now: Now,
         tally: &mut Tally,
@@ -479,7 +502,7 @@ impl Engine {
             return refuse(Reason::TryLater);
         }
         let signals = self.signals(request, &card, now);
-        let Some(mut held) = shard.answers().hold(shard.answers().mark(&request.key)) else {
+        let Some(mut held) = shard.answers().hold(mark) else {
             return refuse(Reason::Internal);
         };
         match self.answered_before(request, About::Card(card.id()), &held) {
