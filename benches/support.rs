@@ -1,5 +1,7 @@
 //! What the benches share: messages of realistic shape, and engines with many cards.
 
+pub mod loopback;
+
 use cekr_emv::pin::Pin;
 use cekr_iso8583::{CEKR87, Expiry, FieldSet, Framing, Header, Mti, Pan, Spec, View, Writer};
 use cekr_issuer::entry::Name;
@@ -138,11 +140,13 @@ pub fn policy() -> Policy {
 
 /// An engine in memory with `cards` cards, rich and without limits, in this state.
 pub fn engine(cards: u64, status: CardStatus, ticks: Channels) -> Engine {
-    // Small enough to be reused within a bench: what is measured is the work, not fresh memory.
-    let config = JournalConfig { recent_max: 1 << 16, ..JournalConfig::default() };
+    // Small enough to be reused within a bench, and hot where few cards are: what is measured is the
+    // work, not fresh memory.
+    let recent_max = if cards > 1_024 { 1 << 16 } else { 1 << 12 };
+    let config = JournalConfig { recent_max, ..JournalConfig::default() };
     let journal = Journal::memory(&config);
     let keyring = Keyring::ephemeral(&mut |out| out.fill(7));
-    let answers = AnswersConfig { answers_max: 1 << 15, window_min_ms: 0 };
+    let answers = AnswersConfig { answers_max: recent_max / 2, window_min_ms: 0 };
     let shard = Shard::new(journal, keyring, answers);
     for n in 0..cards {
         let new = new_card(n);
