@@ -14,6 +14,10 @@ use crate::sync::OnceLock;
 pub enum Fault {
     /// An answer leaves when its entry is written, and the sync follows with the next batch.
     AckBeforeSync,
+    /// A checkpoint gets its name before the entries in it are durable.
+    CheckpointAhead,
+    /// A card in a checkpoint does not tell which entries it has.
+    CheckpointWithoutSeq,
     /// A lock or an untick changes the card and makes no entry.
     LockNotDurable,
     /// A key that was answered is decided anew.
@@ -30,8 +34,10 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Fault; 7] = [
+    pub const ALL: [Fault; 9] = [
         Fault::AckBeforeSync,
+        Fault::CheckpointAhead,
+        Fault::CheckpointWithoutSeq,
         Fault::LockNotDurable,
         Fault::NoDedupe,
         Fault::RepeatBeforeDurable,
@@ -45,6 +51,8 @@ impl Fault {
     pub const fn name(self) -> &'static str {
         match self {
             Fault::AckBeforeSync => "ack_before_sync",
+            Fault::CheckpointAhead => "checkpoint_ahead",
+            Fault::CheckpointWithoutSeq => "checkpoint_without_seq",
             Fault::LockNotDurable => "lock_not_durable",
             Fault::NoDedupe => "no_dedupe",
             Fault::RepeatBeforeDurable => "repeat_before_durable",

@@ -139,6 +139,7 @@ impl Setup {
             Setup { data: scratch.join("data"), cards, log: scratch.join("log"), settings: vec![] };
         setup
             .with("CEKR_JOURNAL_SEGMENT_OCTETS", "65536")
+            .with("CEKR_JOURNAL_CHECKPOINT_ENTRIES", "40")
             .with("CEKR_POLICY_CASHPOINT_REQUIRES", "any")
             .with("CEKR_POLICY_DECLINES_PER_CARD_HOUR", "1000000")
     }
