@@ -10,9 +10,22 @@
 //! assert_eq!(cipher.decrypt(cipher.encrypt(*b"one unit")), *b"one unit");
 //! ```
 
+pub mod aes;
+pub mod cavv;
+pub mod cryptogram;
+pub mod cvn;
+pub mod cvv;
+mod decimal;
+pub mod derive;
 pub mod des;
+pub mod dukpt;
+pub mod ibm3624;
+pub mod mac;
+pub(crate) mod modes;
 pub mod pin_block;
 pub mod pvv;
+pub mod script;
+pub mod tr31;
 
 /// The low `count` decimal digits of `number` as packed BCD, right-aligned in 64 bits.
 ///

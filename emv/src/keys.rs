@@ -2,10 +2,13 @@
 //!
 //! A key's purpose is its type, so a key for PIN blocks cannot be handed to a function that makes
 //! verification values. The octets are private, are wiped when the key is dropped, and `Debug`
-//! shows purpose and check value only. There is no import but [`Key::from_octets`] and no export.
+//! shows purpose and check value only. Keys come in by [`Key::from_octets`] or out of a key block
+//! ([`crate::crypto::tr31`]), and leave in a key block; the clear octets leave through
+//! [`Key::expose`] alone, so that a reviewer can search for it.
 //!
-//! The key check value is the first three octets of zeros enciphered under the key, the form that
-//! terminals, hosts and security modules of this trade print.
+//! The key check value of a DES key is the first three octets of zeros enciphered under it, the
+//! form that terminals, hosts and security modules of this trade print; that of an AES key is the
+//! first three octets of the CMAC of sixteen zeros (ANSI X9.24-1:2017, Annex A).
 //!
 //! ```
 //! use cekr_emv::keys::{Key, Pvk, Zpk};
@@ -20,7 +23,9 @@ use core::marker::PhantomData;
 
 use zeroize::Zeroize;
 
+use crate::crypto::aes::{Aes, KeyLength};
 use crate::crypto::des::TripleDes;
+use crate::crypto::mac;
 
 /// A triple DES key of two or three parts, usable for one purpose only.
 ///
@@ -65,9 +70,37 @@ impl<P: Purpose> Key<P> {
         Kcv(self.cipher.kcv())
     }
 
+    /// The clear octets, 16 or 24: for calculators and test benches. A switch has no use for it.
+    pub fn expose(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.len_octets)).unwrap_or_default()
+    }
+
     /// The cipher, for the functions of this crate that are typed by the key's purpose.
     pub(crate) fn cipher(&self) -> &TripleDes {
         &self.cipher
+    }
+
+    /// The first two parts. Derivations are defined over these; a third part has no place in them.
+    pub(crate) fn two_parts(&self) -> [u8; 16] {
+        let [octets @ .., _, _, _, _, _, _, _, _] = self.octets;
+        octets
+    }
+
+    /// A key that was computed, with odd parity; the octets are wiped.
+    pub(crate) fn derived(mut two_parts: [u8; 16]) -> Self {
+        for octet in &mut two_parts {
+            *octet = *octet & 0xFE | u8::from((*octet & 0xFE).count_ones().is_multiple_of(2));
+        }
+        let key = Self::from_two_parts(&two_parts);
+        two_parts.zeroize();
+        key
+    }
+
+    /// A key that was computed where its definition leaves parity as it falls.
+    pub(crate) fn derived_without_parity(mut two_parts: [u8; 16]) -> Self {
+        let key = Self::from_two_parts(&two_parts);
+        two_parts.zeroize();
+        key
     }
 }
 
@@ -91,6 +124,15 @@ impl Key<Zpk> {
     }
 }
 
+impl Key<Zpk> {
+    /// A clear block that stands ready, enciphered, as test cases have it.
+    ///
+    /// Use [`crate::crypto::pin_block`] for a PIN: it wipes what lies between.
+    pub fn encipher_block(&self, clear: [u8; 8]) -> [u8; 8] {
+        self.cipher.encrypt(clear)
+    }
+}
+
 impl<P: Purpose> Drop for Key<P> {
     fn drop(&mut self) {
         // The cipher wipes its own schedule.
@@ -105,24 +147,171 @@ impl<P: Purpose> fmt::Debug for Key<P> {
     }
 }
 
+/// An AES key of 128, 192 or 256 bits, usable for one purpose only.
+pub struct AesKey<P: Purpose> {
+    octets: [u8; AES_LEN_OCTETS_MAX],
+    length: KeyLength,
+    cipher: Aes,
+    purpose: PhantomData<fn() -> P>,
+}
+
+impl<P: Purpose> AesKey<P> {
+    /// Takes the clear octets of a key: 16, 24 or 32.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::BadLength`] for any other number of octets.
+    pub fn from_octets(clear: &[u8]) -> Result<Self, KeyError> {
+        let length = KeyLength::of_octets(clear.len()).ok_or(KeyError::BadLength)?;
+        let mut octets = [0; AES_LEN_OCTETS_MAX];
+        for (to, from) in octets.iter_mut().zip(clear) {
+            *to = *from;
+        }
+        Ok(Self::derived(length, octets))
+    }
+
+    /// A key that was computed: the first octets of `octets`, which are wiped.
+    pub(crate) fn derived(length: KeyLength, mut octets: [u8; AES_LEN_OCTETS_MAX]) -> Self {
+        let cipher = Aes::of_length(length, &octets);
+        let key = Self { octets, length, cipher, purpose: PhantomData };
+        octets.zeroize();
+        key
+    }
+
+    /// The clear octets: for calculators and test benches. A switch has no use for it.
+    pub fn expose(&self) -> &[u8] {
+        self.octets.get(..self.length.octets()).unwrap_or_default()
+    }
+
+    /// How long the key is.
+    pub fn length(&self) -> KeyLength {
+        self.length
+    }
+
+    /// The key check value, safe to print and to compare.
+    pub fn kcv(&self) -> Kcv {
+        let [first, second, third, ..] = mac::cmac(&self.cipher, &[&[0; 16]]);
+        Kcv([first, second, third])
+    }
+
+    /// The cipher, for the functions of this crate that are typed by the key's purpose.
+    pub(crate) fn cipher(&self) -> &Aes {
+        &self.cipher
+    }
+}
+
+impl<P: Purpose> Drop for AesKey<P> {
+    fn drop(&mut self) {
+        // The cipher wipes its own schedule.
+        self.octets.zeroize();
+    }
+}
+
+impl<P: Purpose> fmt::Debug for AesKey<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AesKey<{}>(kcv {})", P::NAME, self.kcv())
+    }
+}
+
 /// What a key may be used for. Closed: only this crate names purposes.
 pub trait Purpose: sealed::Sealed {
     /// The trade's abbreviation, as in `docs/glossary.md`.
     const NAME: &'static str;
+
+    /// What a key block says of such a key (X9.143, table 2); empty where it never travels.
+    const USAGES: &'static [&'static [u8; 2]];
 }
 
-/// PIN verification key: makes and checks PIN verification values.
-pub enum Pvk {}
-
-impl Purpose for Pvk {
-    const NAME: &'static str = "PVK";
+/// An issuer's master key, from which each card's key is derived.
+pub trait IssuerPurpose: Purpose {
+    /// What the key derived for one card is for.
+    type Card: CardPurpose;
 }
 
-/// Zone PIN key: enciphers PIN blocks between two parties.
-pub enum Zpk {}
+/// A card's own key, from which each transaction's key is derived.
+pub trait CardPurpose: Purpose {
+    /// What the key derived for one transaction is for.
+    type Session: Purpose;
+}
 
-impl Purpose for Zpk {
-    const NAME: &'static str = "ZPK";
+/// Names purposes, each an empty type.
+macro_rules! purposes {
+    ($($(#[$words:meta])+ $purpose:ident = $name:literal, $usages:expr;)+) => {
+        $(
+            $(#[$words])+
+            pub enum $purpose {}
+
+            impl Purpose for $purpose {
+                const NAME: &'static str = $name;
+                const USAGES: &'static [&'static [u8; 2]] = &$usages;
+            }
+
+            impl sealed::Sealed for $purpose {}
+        )+
+    };
+}
+
+purposes! {
+    /// Base derivation key: makes the first key of each PIN pad (DUKPT).
+    Bdk = "BDK", [b"B0"];
+    /// Card verification key: makes CVV, CVV2, iCVV and CAVV.
+    Cvk = "CVK", [b"C0"];
+    /// Data key: enciphers what is neither PIN nor key.
+    Dek = "DEK", [b"D0"];
+    /// The first key of one PIN pad (DUKPT): makes the keys of all its transactions.
+    DukptIk = "IK", [b"B1"];
+    /// The key of one DUKPT transaction: makes its PIN, MAC and data keys.
+    DukptTransaction = "DUKPT", [];
+    /// Issuer master key for application cryptograms.
+    ImkAc = "IMK-AC", [b"E0"];
+    /// Issuer master key for the secrecy of scripts.
+    ImkSmc = "IMK-SMC", [b"E1"];
+    /// Issuer master key for the integrity of scripts.
+    ImkSmi = "IMK-SMI", [b"E2"];
+    /// Key block protection key: opens and closes TR-31 key blocks.
+    Kbpk = "KBPK", [b"K0", b"K1"];
+    /// Message authentication key.
+    Mak = "MAK", [b"M0", b"M1", b"M3", b"M6"];
+    /// A card's key for application cryptograms.
+    MkAc = "MK-AC", [];
+    /// A card's key for the secrecy of scripts.
+    MkSmc = "MK-SMC", [];
+    /// A card's key for the integrity of scripts.
+    MkSmi = "MK-SMI", [];
+    /// PIN verification key: makes and checks PIN verification values and offsets.
+    Pvk = "PVK", [b"V0", b"V1", b"V2"];
+    /// One transaction's key for application cryptograms.
+    SkAc = "SK-AC", [];
+    /// One transaction's key for the secrecy of scripts.
+    SkSmc = "SK-SMC", [];
+    /// One transaction's key for the integrity of scripts.
+    SkSmi = "SK-SMI", [];
+    /// Zone PIN key: enciphers PIN blocks between two parties.
+    Zpk = "ZPK", [b"P0"];
+}
+
+impl IssuerPurpose for ImkAc {
+    type Card = MkAc;
+}
+
+impl IssuerPurpose for ImkSmc {
+    type Card = MkSmc;
+}
+
+impl IssuerPurpose for ImkSmi {
+    type Card = MkSmi;
+}
+
+impl CardPurpose for MkAc {
+    type Session = SkAc;
+}
+
+impl CardPurpose for MkSmc {
+    type Session = SkSmc;
+}
+
+impl CardPurpose for MkSmi {
+    type Session = SkSmi;
 }
 
 /// Key check value: three octets that tell keys apart and give nothing away.
@@ -158,14 +347,14 @@ impl fmt::Debug for Kcv {
 /// Why octets are no key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum KeyError {
-    /// Neither 16 nor 24 octets.
+    /// Not 16 or 24 octets of a DES key, nor 16, 24 or 32 of an AES key.
     BadLength,
 }
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::BadLength => "a triple DES key has 16 or 24 octets",
+            Self::BadLength => "a DES key has 16 or 24 octets, an AES key 16, 24 or 32",
         })
     }
 }
@@ -175,13 +364,13 @@ impl core::error::Error for KeyError {}
 mod sealed {
     /// Keeps [`super::Purpose`] closed.
     pub trait Sealed {}
-
-    impl Sealed for super::Pvk {}
-    impl Sealed for super::Zpk {}
 }
 
-/// The most octets a key has: three parts of eight.
+/// The most octets a DES key has: three parts of eight.
 const LEN_OCTETS_MAX: usize = 24;
+
+/// The most octets an AES key has.
+const AES_LEN_OCTETS_MAX: usize = 32;
 
 #[cfg(test)]
 mod tests {

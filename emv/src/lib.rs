@@ -1,19 +1,27 @@
 //! Card cryptography of a payment card and its issuer.
 //!
-//! What is here: the DES family, PIN blocks, PIN verification values, keys that know their purpose,
-//! and a reader of chip data. What is not here: files, sockets, clocks, random numbers, allocation,
-//! and any judgement about a transaction. A caller brings the octets and the keys; a wrong PIN is
-//! a value that differs, not an error.
+//! What is here: the DES family and AES, PIN blocks and verification values, card verification
+//! values, the derivation of keys, cryptograms and scripts, key blocks, keys that know their
+//! purpose, and a reader of chip data. What is not here: files, sockets, clocks, random numbers,
+//! allocation, and any judgement about a transaction. A caller brings the octets and the keys; a
+//! wrong PIN is a value that differs, not an error.
 //!
 //! # Layout
 //!
 //! | module | what |
 //! |---|---|
 //! | [`keys`] | [`Key<Purpose>`](keys::Key): wiped on drop, shown only by its check value |
-//! | [`pin`] | [`Pin`]: 4 to 12 digits, wiped on drop, never shown |
-//! | [`crypto::des`] | DES and triple DES over single blocks |
-//! | [`crypto::pin_block`] | ISO 9564-1 format 0, clear and under a zone key |
-//! | [`crypto::pvv`] | Visa PIN verification value |
+//! | [`pin`], [`card_number`] | [`Pin`]: wiped on drop, never shown; [`CardNumber`]: its digits |
+//! | [`crypto::des`], [`crypto::aes`] | single blocks |
+//! | [`crypto::mac`] | retail MAC, CBC-MAC, CMAC |
+//! | [`crypto::derive`] | from issuer to card to transaction |
+//! | [`crypto::cvn`], [`crypto::cryptogram`] | what a chip seals, and how it is answered |
+//! | [`crypto::script`] | secure messaging with a chip |
+//! | [`crypto::pin_block`] | ISO 9564-1 formats 0 to 4 |
+//! | [`crypto::pvv`], [`crypto::ibm3624`] | a PIN's verification value and offset |
+//! | [`crypto::cvv`], [`crypto::cavv`] | a card's and an authentication's verification value |
+//! | [`crypto::dukpt`] | a key for each transaction of a PIN pad |
+//! | [`crypto::tr31`] | key blocks: the way in and out for keys |
 //! | [`tlv`] | one object out of a chip's data |
 //!
 //! # Example
@@ -43,10 +51,12 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod card_number;
 pub mod crypto;
 pub mod keys;
 pub mod pin;
 pub mod tlv;
 
+pub use card_number::CardNumber;
 pub use keys::Key;
 pub use pin::Pin;

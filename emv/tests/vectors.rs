@@ -1,71 +1,62 @@
-//! The published and cross-checked cases of `tests/vectors/emv/card_crypto.json`.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
+//! The published and cross-checked cases of `tests/vectors/emv/card_crypto.json`, each computed the
+//! way `cekr calc` computes it.
+//!
+//! The files under `src/calc/` read a case's JSON and call this crate; they are the binary's own, so
+//! that what is checked here is what people run.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use cekr_emv::crypto::{des::TripleDes, pin_block, pvv};
-use cekr_emv::keys::{Key, Pvk};
-use cekr_emv::pin::Pin;
+#[path = "../../src/calc/chip.rs"]
+mod chip;
+#[path = "../../src/calc/given.rs"]
+mod given;
+#[path = "../../src/calc/keys.rs"]
+mod keys;
+#[path = "../../src/calc/pin.rs"]
+mod pin;
+
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 const CASES: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/emv/card_crypto.json"));
 
-#[test]
-fn format_0_blocks_are_those_of_the_vectors() {
-    each("pinblock0", |given, expected| {
-        let (pin, pan) = (Pin::parse(text(given, "pin").as_bytes()).unwrap(), number(given, "pan"));
-        let block = octets(text(expected, "block"));
-        assert_eq!(pin_block::encode_format0(&pin, pan).as_slice(), block);
-        let block = block.try_into().unwrap();
-        assert_eq!(pin_block::decode_format0(block, pan), Ok(pin));
-    });
-}
+/// Operations of the vectors that nobody computes, each with the reason: none so far.
+const LEFT_OUT: [&str; 0] = [];
+
+/// Cases whose block is misprinted in the standard (its length field does not fit and its MAC covers
+/// other octets): a key must not come out of them.
+const MISPRINTED: [&str; 1] = ["tr31_pub-test13_tr31_ascii"];
 
 #[test]
-fn verification_values_are_those_of_the_vectors() {
-    each("pvv", |given, expected| {
-        let pvk = Key::<Pvk>::from_octets(&octets(text(given, "pvk"))).unwrap();
-        let pvki = text(given, "pvki").parse().unwrap();
-        let pin = Pin::parse(text(given, "pin").as_bytes()).unwrap();
-        let value = pvv::pvv(&pvk, pvki, number(given, "pan"), &pin);
-        assert_eq!(format!("{:04}", value.number()), text(expected, "pvv"));
-    });
-}
-
-#[test]
-fn check_values_are_those_of_the_vectors() {
-    each("des_kcv", |given, expected| {
-        let key = octets(text(given, "key")).try_into().unwrap();
-        assert_eq!(TripleDes::new(&key).kcv().as_slice(), octets(text(expected, "kcv")));
-    });
-}
-
-/// Calls `check` with input and output of each case of an operation, and wants at least one.
-fn each(operation: &str, check: impl Fn(&Value, &Value)) {
+fn every_case_gives_what_its_source_says() {
     let file: Value = serde_json::from_str(CASES).unwrap();
-    let cases = file["vectors"].as_array().unwrap().iter();
-    let mut count = 0;
-    for case in cases.filter(|case| case["op"] == operation) {
-        println!("{}", case["id"]);
-        check(&case["in"], &case["out"]);
-        count += 1;
+    let operations = [chip::OPERATIONS, keys::OPERATIONS, pin::OPERATIONS].concat();
+    let mut faults = Vec::new();
+    let mut seen = BTreeSet::new();
+    for case in file["vectors"].as_array().unwrap() {
+        let (id, name) = (case["id"].as_str().unwrap(), case["op"].as_str().unwrap());
+        seen.insert(name);
+        let Some((_, compute)) = operations.iter().find(|(operation, _)| *operation == name) else {
+            if !LEFT_OUT.contains(&name) {
+                faults.push(format!("{id}: nobody computes {name}"));
+            }
+            continue;
+        };
+        match given::Given::new(&case["in"]).and_then(|given| compute(&given)) {
+            Ok(_) if MISPRINTED.contains(&id) => faults.push(format!("{id}: was believed")),
+            Err(_) if MISPRINTED.contains(&id) => (),
+            Ok(out) => faults.extend(differences(id, &out, &case["out"])),
+            Err(reason) => faults.push(format!("{id}: {reason}")),
+        }
     }
-    assert_ne!(count, 0, "no case of {operation}");
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    assert!(seen.len() >= 47, "only {} operations have cases", seen.len());
 }
 
-fn text<'a>(object: &'a Value, name: &str) -> &'a str {
-    object[name].as_str().unwrap()
-}
-
-fn number(object: &Value, name: &str) -> u64 {
-    text(object, name).parse().unwrap()
-}
-
-fn octets(hex: &str) -> Vec<u8> {
-    let digits = hex.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap());
-    digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+/// What a case wants and did not get; what it got besides may be more than it wants.
+fn differences(id: &str, out: &Value, expected: &Value) -> Vec<String> {
+    let expected = expected.as_object().unwrap().iter();
+    let differing = expected.filter(|(name, value)| out[name.as_str()] != **value);
+    differing.map(|(name, value)| format!("{id}: {name} is {}, not {value}", out[name])).collect()
 }

@@ -92,6 +92,11 @@ impl TripleDes {
         self.first.decrypt(halves).leave()
     }
 
+    /// Enciphers one block with the first part alone, as a retail MAC does until its last block.
+    pub(crate) fn encrypt_with_first_part(&self, block: [u8; 8]) -> [u8; 8] {
+        self.first.encrypt(Halves::enter(block)).leave()
+    }
+
     /// Key check value: the first three octets of zeros enciphered under this key.
     pub fn kcv(&self) -> [u8; 3] {
         let [first, second, third, ..] = self.encrypt([0; 8]);
