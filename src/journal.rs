@@ -1,9 +1,10 @@
 //! `cekr journal`: reads the journal of a data directory without a running switch, or beside one.
 //!
 //! `dump` and `verify` take no lock and change nothing. They read up to the last whole batch.
-//! `doctor` changes nothing either, until it is told where to cut.
+//! `doctor` changes nothing either, until it is told where to cut. `prune` takes old segments away.
 
 mod doctor;
+mod prune;
 mod verify;
 
 use std::io::{self, BufWriter, Write};
@@ -35,6 +36,7 @@ enum JournalCommand {
     Dump(DumpArgs),
     Verify(verify::VerifyArgs),
     Doctor(doctor::DoctorArgs),
+    Prune(prune::PruneArgs),
 }
 
 /// Prints every entry in order
@@ -65,6 +67,7 @@ pub fn run(args: &JournalArgs) -> ExitCode {
         JournalCommand::Dump(args) => dump(args),
         JournalCommand::Verify(args) => verify::run(args),
         JournalCommand::Doctor(args) => doctor::run(args),
+        JournalCommand::Prune(args) => prune::run(args),
     };
     match done {
         Ok(code) => code,
@@ -120,6 +123,9 @@ fn dump(args: &DumpArgs) -> Result<ExitCode, Failure> {
     let archive = archive(&args.place)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut numbers = Numbers::default();
+    if archive.is_pruned() {
+        numbers.see_checkpoint(&archive);
+    }
     let mut unwritten = None;
     let read = archive.read(&mut |seq, octets| {
         let entry = Entry::decode(octets).map_err(|error| error.to_string())?;

@@ -302,3 +302,20 @@ fn the_doctor_explains_damage_and_cuts_only_where_it_is_told_to() {
 fn before_of<'a>(files: &'a [(PathBuf, Vec<u8>)], path: &Path) -> &'a [u8] {
     &files.iter().find(|(name, _)| name == path).unwrap().1
 }
+
+#[test]
+fn nothing_is_pruned_without_two_checkpoints_or_beside_a_switch() {
+    let scratch = Scratch::new("prune");
+    let data = scratch.data();
+    let switch = Switch::start(&data);
+    let done = journal(&["prune"], &data);
+    assert_eq!(done.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("in use by another cekr"));
+    switch.stop();
+    let before = files(&data.join("journal"));
+    let done = journal(&["prune", "--keep", "0"], &data);
+    assert_eq!(done.status.code(), Some(3));
+    let why = String::from_utf8_lossy(&done.stderr);
+    assert!(why.contains("two whole checkpoints are needed"), "{why}");
+    assert!(before == files(&data.join("journal")));
+}

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use cekr_issuer::books::Account;
 use cekr_issuer::{Entry, Seq};
 use cekr_switch::archive::Archive;
-use cekr_switch::audit::{Audit, Finding, card_of};
+use cekr_switch::audit::{Audit, Begins, Finding, card_of};
 use cekr_switch::journal::ReadEnd;
 use serde_json::{Map, Value, json};
 
@@ -35,7 +35,8 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         out: BufWriter::new(io::stdout().lock()),
         found: 0,
     };
-    let mut audit = Audit::default();
+    let begins = if archive.is_pruned() { Begins::Pruned } else { Begins::First };
+    let mut audit = Audit::new(begins);
     let mut written = Ok(());
     let read = archive.read(&mut |seq, octets| {
         let entry = Entry::decode(octets).map_err(|error| error.to_string())?;
@@ -108,6 +109,7 @@ impl<W: Write> Report<'_, W> {
                 "ok": self.found == 0,
                 "findings": self.found,
                 "entries": end.entries,
+                "first_seq": end.begins.0,
                 "last_seq": end.last.0,
                 "epoch": end.epoch,
                 "segments": end.segments,
@@ -153,6 +155,14 @@ impl<W: Write> Report<'_, W> {
                     torn.missing_octets
                 )?;
             }
+        }
+        if end.begins.0 > 1 {
+            writeln!(
+                out,
+                "begin: entries before {} were pruned; of cards issued before, and of the books \
+                 as a whole, balances are not proven",
+                end.begins
+            )?;
         }
         writeln!(out, "cards: {}", audit.cards())?;
         for account in Account::ALL {

@@ -11,6 +11,7 @@ use cekr_iso8583::Pan;
 use cekr_issuer::{CardId, Entry, EntryBytes, Fact, Seq};
 
 use crate::audit::card_of;
+use crate::checkpoint;
 use crate::disk::{Disk as _, FileDisk};
 use crate::entry_view;
 use crate::journal::{self, JOURNAL_FOLDER, OpenError, ReadEnd};
@@ -78,6 +79,13 @@ impl Archive {
         &self.disk
     }
 
+    /// Whether the journal's beginning was pruned away.
+    #[must_use]
+    pub fn is_pruned(&self) -> bool {
+        let first = journal::segment_file(1);
+        !self.disk.exists(&first).unwrap_or(true)
+    }
+
     /// Reads all entries in order, each as its octets, up to the last whole batch.
     ///
     /// # Errors
@@ -111,6 +119,22 @@ impl Numbers {
             && let Ok(pan) = Pan::from_number(number)
         {
             self.pans.insert(card, pan);
+        }
+    }
+
+    /// Takes the numbers of cards whose first entries may have been pruned from the newest
+    /// checkpoint that can be read; without one they stay unknown.
+    pub fn see_checkpoint(&mut self, archive: &Archive) {
+        for seq in checkpoint::newest_first(&archive.disk).unwrap_or_default() {
+            let looked = checkpoint::look_at(&archive.disk, seq, &mut |(ordinal, sealed)| {
+                let number = archive.keyring.open_pan(ordinal, &sealed);
+                if let Some(pan) = number.and_then(|number| Pan::from_number(number).ok()) {
+                    self.pans.insert(CardId(ordinal), pan);
+                }
+            });
+            if looked.is_ok() {
+                return;
+            }
         }
     }
 

@@ -20,7 +20,7 @@ use crate::disk::Disk;
 use crate::journal::{Mark, OpenError, Seq, Start};
 use crate::planted::{self, Fault};
 use crate::shard::Shard;
-use crate::shard::state::StateError;
+use crate::shard::state::{self, StateError};
 use crate::sync::Arc;
 pub(crate) use file::Record;
 use file::{FileError, FileWriter, Trailer};
@@ -286,24 +286,46 @@ pub fn load(disk: &dyn Disk, seq: Seq, shard: &Shard, back_max: u64) -> Result<S
     }
     read.map_err(broken)?;
     shard.not_before_ms(trailer.newest_at);
-    Ok(Start {
+    Ok(start(mark, trailer, back_max))
+}
+
+/// From where a whole checkpoint would start; it is read and put nowhere.
+///
+/// # Errors
+/// [`LoadError`].
+pub fn look(disk: &dyn Disk, seq: Seq) -> Result<Start, LoadError> {
+    look_at(disk, seq, &mut |_| {})
+}
+
+/// The same; `tell` gets the ordinal and the sealed number of every card.
+///
+/// # Errors
+/// [`LoadError`].
+pub fn look_at(
+    disk: &dyn Disk,
+    seq: Seq,
+    tell: &mut dyn FnMut((u32, [u8; 24])),
+) -> Result<Start, LoadError> {
+    let name = name(seq);
+    let read = file::read(disk, &name, &mut |record| {
+        if let Some(card) = state::sealed_number(record) {
+            tell(card);
+        }
+        Ok(())
+    });
+    match read {
+        Ok((mark, trailer)) => Ok(start(mark, trailer, 0)),
+        Err(error) => Err(LoadError::File { name, reason: error.to_string() }),
+    }
+}
+
+fn start(mark: Mark, trailer: Trailer, back_max: u64) -> Start {
+    Start {
         mark,
         highest: trailer.highest,
         epoch: trailer.epoch,
         back_max,
         back_to_ms: trailer.newest_at.saturating_sub(ANSWERS_KEPT_MS),
-    })
-}
-
-/// The mark of a whole checkpoint and the moment of its newest entry, ms since 1970.
-///
-/// # Errors
-/// [`LoadError`].
-pub fn look(disk: &dyn Disk, seq: Seq) -> Result<(Mark, u64), LoadError> {
-    let name = name(seq);
-    match file::read(disk, &name, &mut |_| Ok(())) {
-        Ok((mark, trailer)) => Ok((mark, trailer.newest_at)),
-        Err(error) => Err(LoadError::File { name, reason: error.to_string() }),
     }
 }
 

@@ -40,6 +40,7 @@ mod batch;
 mod cut;
 mod error;
 mod mark;
+mod prune;
 mod queue;
 mod read;
 mod recent;
@@ -55,6 +56,7 @@ pub use cekr_issuer::{EntryBytes, Seq};
 pub use cut::{Behind, CutAway, CutError, CutMay, Place, behind, cut, segment_of};
 pub use error::{Cut, Damage, FailedAction, JournalFailure, OpenError, Recovered};
 pub use mark::{MARK_OCTETS, Mark, Start};
+pub use prune::{Pruned, bears_out, prune};
 pub use queue::{Appended, Urgency};
 pub use read::{ReadEnd, read};
 pub(crate) use recover::{KEYS_NAME, UNBORN_FOLDER};
@@ -571,6 +573,11 @@ impl JournalConfig {
         }
         Ok(())
     }
+}
+
+/// The file of a segment, below the data directory.
+pub(crate) fn segment_file(segment: u32) -> String {
+    segment::name(segment)
 }
 
 const SEGMENT_OCTETS_MIN: u64 = 1 << batch::SEGMENT_LOG2_MIN;

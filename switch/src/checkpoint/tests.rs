@@ -405,3 +405,59 @@ fn a_start_from_a_checkpoint_reads_the_end_of_the_journal_only() {
     let segments = disk.names().iter().filter(|name| name.starts_with("journal/")).count();
     assert!((recovered.segments as usize) < segments, "{} of {segments}", recovered.segments);
 }
+
+#[test]
+fn what_is_pruned_no_start_misses_and_the_rest_reads_as_before() {
+    let mut world = World::open(&SimDisk::new(5), 5).unwrap();
+    (0..200).for_each(|_| assert!(world.step().is_ok()));
+    world.now.unix_ms += 3 * 24 * 60 * 60 * 1_000;
+    for _ in 0..2 {
+        (0..60).for_each(|_| assert!(world.step().is_ok()));
+        world.take_whole();
+    }
+    let (disk, id) = (world.disk.clone(), world.shard.keyring().journal_id());
+    drop(world);
+    let [newest, older] = *newest_first(&disk).unwrap() else { panic!("two are kept") };
+    let before = check(&disk, "whole");
+    let state = state_of(&recover(&disk).unwrap().0);
+    let oldest = look(&disk, older).unwrap();
+    crate::journal::bears_out(&disk, id, &oldest).unwrap();
+    let nothing = crate::journal::prune(&disk, id, &oldest, 0).unwrap();
+    assert_eq!((nothing.segments, nothing.first), (0, Seq(1)));
+    // A crash between any two calls leaves a journal without a gap.
+    for at in 1.. {
+        let other = disk.copy(at);
+        other.plant(Faults { crash_at: Some(at), ..Faults::default() });
+        let done = crate::journal::prune(&other, id, &oldest, u64::MAX).is_ok();
+        other.power_cut();
+        let (shard, recovered) = recover(&other).unwrap();
+        assert_eq!((recovered.last, recovered.started_behind), (before.last, newest));
+        assert!(state_of(&shard) == state, "call {at}");
+        if done {
+            break;
+        }
+    }
+    let pruned = crate::journal::prune(&disk, id, &oldest, u64::MAX).unwrap();
+    assert!(pruned.segments > 3 && pruned.first <= older, "{pruned:?}");
+    let (shard, _) = recover(&disk).unwrap();
+    for seq in (pruned.first.0..=before.last.0).map(Seq) {
+        assert!(shard.entry(seq).is_some(), "entry {seq}");
+    }
+    assert_eq!(shard.entry(Seq(pruned.first.0 - 1)), None);
+    drop(shard);
+    let mut begins = None;
+    let end = crate::journal::read(&disk, id, &mut |seq, _| {
+        begins.get_or_insert(seq);
+        Ok(())
+    });
+    assert_eq!(begins, Some(pruned.first));
+    assert_eq!(end.unwrap().begins, pruned.first);
+    flip(&disk, &name(newest));
+    let (shard, recovered) = recover(&disk).unwrap();
+    assert_eq!(recovered.started_behind, older);
+    assert!(state_of(&shard) == state);
+    drop(shard);
+    flip(&disk, &name(older));
+    let refused = recover(&disk).map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("00000001.seg") && refused.contains("missing"), "{refused}");
+}

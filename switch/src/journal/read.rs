@@ -3,7 +3,7 @@
 
 use super::batch::Chain;
 use super::recover::torn_entries;
-use super::walk::{Company, Walk, at};
+use super::walk::{Company, Walk, at, chain_of, list};
 use super::{Cut, EntryBytes, JournalId, OpenError, Seq, segment};
 use crate::disk::Disk;
 
@@ -12,6 +12,8 @@ use crate::disk::Disk;
 pub struct ReadEnd {
     /// Entries read.
     pub entries: u64,
+    /// The first of them; above 1 where older ones were pruned.
+    pub begins: Seq,
     /// The newest of them.
     pub last: Seq,
     /// The epoch of the newest batch.
@@ -40,7 +42,14 @@ pub fn read(
     if !disk.exists(segment::FOLDER).map_err(at(segment::FOLDER))? {
         return Err(OpenError::NotBegun);
     }
-    let mut walk = Walk::new(disk, Chain::new(id, SHARD, 1), Company::Writer)?;
+    let first = list(disk)?.first().copied().unwrap_or(1);
+    // What was pruned is not missed: the first segment that is left says where it begins.
+    let chain = match chain_of(disk, id, first)? {
+        Some(beginning) if first > 1 => beginning.chain,
+        Some(_) | None => Chain::new(id, SHARD, 1),
+    };
+    let begins = Seq(chain.next_seq);
+    let mut walk = Walk::new(disk, chain, Company::Writer)?;
     let mut entries = 0;
     let end = walk.run(&mut |found| {
         for (seq, entry) in (found.header.first_seq..).map(Seq).zip(found.entries) {
@@ -49,6 +58,7 @@ pub fn read(
         }
         Ok(())
     })?;
+    let segments = walk.segments_read();
     let chain = walk.chain;
     let file = segment::name(chain.segment);
     // A segment in which nothing stands yet does not say how long it was made.
@@ -63,9 +73,10 @@ pub fn read(
     });
     Ok(ReadEnd {
         entries,
+        begins,
         last: Seq(chain.next_seq.saturating_sub(1)),
         epoch: chain.epoch,
-        segments: chain.segment,
+        segments,
         file,
         offset: chain.offset,
         torn,

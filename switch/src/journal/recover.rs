@@ -148,17 +148,17 @@ fn begin_before(
 }
 
 /// Whether a journal has in it what a start says.
-struct BorneOut<'a> {
+pub(super) struct BorneOut<'a> {
     start: &'a Start,
     is_mark_met: bool,
 }
 
 impl BorneOut<'_> {
-    fn new(start: &Start) -> BorneOut<'_> {
+    pub(super) fn new(start: &Start) -> BorneOut<'_> {
         BorneOut { start, is_mark_met: false }
     }
 
-    fn see(&mut self, found: &Found<'_>) -> Result<(), OpenError> {
+    pub(super) fn see(&mut self, found: &Found<'_>) -> Result<(), OpenError> {
         let Start { mark, highest, epoch, .. } = self.start;
         if found.header.segment == mark.segment() && found.offset == mark.0.offset {
             self.meet(found.header.previous)?;
@@ -185,7 +185,7 @@ impl BorneOut<'_> {
         Ok(())
     }
 
-    fn end(mut self, chain: &Chain) -> Result<(), OpenError> {
+    pub(super) fn end(mut self, chain: &Chain) -> Result<(), OpenError> {
         let mark = &self.start.mark.0;
         if chain.segment == mark.segment && chain.offset == mark.offset {
             self.meet(chain.previous)?;

@@ -8,9 +8,9 @@
 
 use std::collections::BTreeMap;
 
-use super::batch::{Chain, Header, Kind};
+use super::batch::{Chain, HEADER_OCTETS, Header, Kind};
 use super::walk::Pieces;
-use super::{EntryBytes, JournalId, Mark};
+use super::{ENTRY_OCTETS, EntryBytes, JournalId, Mark};
 use crate::disk::Disk;
 use crate::sync::{Arc, Mutex};
 
@@ -38,6 +38,8 @@ struct Hand {
     spot: Spot,
     /// The first entry that may stand there.
     first_seq: u64,
+    /// How many entries stand there for certain: the batch was found whole.
+    count: u64,
 }
 
 impl Shelf {
@@ -90,7 +92,7 @@ impl Shelf {
         });
         if !goes_on {
             let pieces = Pieces::open_small(&*self.disk, spot.segment).ok()?;
-            *hand = Some(Hand { pieces, spot, first_seq });
+            *hand = Some(Hand { pieces, spot, first_seq, count: 0 });
         }
         let found = self.look(hand.as_mut()?, seq);
         if found.is_none() {
@@ -105,6 +107,13 @@ impl Shelf {
         let mut is_fresh = false;
         loop {
             let offset = hand.spot.offset;
+            let within = seq.checked_sub(hand.first_seq)?;
+            if within < hand.count {
+                let entry = offset
+                    .saturating_add(HEADER_OCTETS as u64)
+                    .saturating_add(within.saturating_mul(ENTRY_OCTETS as u64));
+                return hand.pieces.at(entry, ENTRY_OCTETS).ok()?.first_chunk().copied();
+            }
             let Ok(batch) = hand.pieces.batch_at(offset, self.journal).ok()? else {
                 if is_fresh {
                     return None;
@@ -114,14 +123,15 @@ impl Shelf {
                 continue;
             };
             self.note(&batch.header, offset);
-            let first_seq = batch.header.first_seq;
-            let within = usize::try_from(seq.checked_sub(first_seq)?).ok()?;
-            if let Some(entry) = batch.entries.get(within) {
-                hand.first_seq = first_seq;
-                return Some(*entry);
+            let Header { first_seq, count, .. } = batch.header;
+            let octets = batch.octets.len() as u64;
+            let behind = first_seq.saturating_add(u64::from(count));
+            if seq < behind {
+                (hand.first_seq, hand.count) = (first_seq, u64::from(count));
+            } else {
+                (hand.first_seq, hand.count) = (behind, 0);
+                hand.spot.offset = offset.saturating_add(octets);
             }
-            hand.first_seq = first_seq.saturating_add(u64::from(batch.header.count));
-            hand.spot.offset = offset.saturating_add(batch.octets.len() as u64);
         }
     }
 }

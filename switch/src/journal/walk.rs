@@ -368,17 +368,18 @@ impl Pieces {
         offset: u64,
         journal: JournalId,
     ) -> Result<Result<Batch<'_>, Fault>, OpenError> {
-        let head = self.at(offset, HEADER_OCTETS)?;
+        let octets = self.at(offset, HEADER_OCTETS)?;
+        // The header alone first: it says how many octets there are to be checked.
+        let head = octets.get(..HEADER_OCTETS).unwrap_or(octets);
         let mut wanted = HEADER_OCTETS;
         if let Err(Fault::BrokenEntries { count }) = Batch::parse(head, journal) {
-            // Perhaps they are only not all in the window.
             wanted = usize::try_from(length_octets(count)).unwrap_or(wanted);
         }
         Ok(Batch::parse(self.at(offset, wanted)?, journal))
     }
 
     /// At least `wanted` octets from `offset` on, or all there are before the end of the file.
-    fn at(&mut self, offset: u64, wanted: usize) -> Result<&[u8], OpenError> {
+    pub(super) fn at(&mut self, offset: u64, wanted: usize) -> Result<&[u8], OpenError> {
         let wanted = wanted.min(usize::try_from(self.len.saturating_sub(offset)).unwrap_or(wanted));
         let within = offset.checked_sub(self.start).and_then(|at| usize::try_from(at).ok());
         let held = within.and_then(|at| self.window.get(at..)).map_or(0, <[u8]>::len);

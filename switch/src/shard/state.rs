@@ -187,6 +187,13 @@ impl Shard {
     }
 }
 
+/// Ordinal and sealed number of the card of a record, if it is a card's.
+pub(crate) fn sealed_number((kind, octets): Record<'_>) -> Option<(u32, [u8; 24])> {
+    let mut fields = Fields { kind, rest: octets };
+    let ordinal = fields.take().ok().filter(|_| kind == CARD)?;
+    Some((u32::from_le_bytes(ordinal), fields.take().ok()?))
+}
+
 /// The fields of a record, one after the other.
 struct Fields<'a> {
     kind: u8,
