@@ -16,6 +16,7 @@ use crate::channel::Channels;
 use crate::entry::Place;
 use crate::key::RequestKey;
 use crate::money::Amount;
+use crate::network::NO_TERMINAL;
 use crate::reason::Reason;
 use crate::{file_action, network, reconciliation};
 
@@ -242,8 +243,14 @@ fn increment(read: &Read<'_, '_>) -> Option<Named> {
 }
 
 fn named(read: &Read<'_, '_>) -> Named {
-    Named { original: original_data(read), auth_code: read.view.auth_code() }
+    // What is there and cannot be read names nothing that is known: it is not the same as none.
+    let original = read.view.has(90).then(|| original_data(read).unwrap_or(NOBODY));
+    Named { original, auth_code: read.view.auth_code() }
 }
+
+/// The key of no message: none has such a class.
+const NOBODY: RequestKey =
+    RequestKey { acquirer: 0, terminal: NO_TERMINAL, when: 0, stan: 0, class: u8::MAX };
 
 /// What a 012x or 022x tells.
 fn advice_ask(read: &Read<'_, '_>, ask: &mut Ask) -> Result<(), Reject> {
