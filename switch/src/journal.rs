@@ -170,7 +170,7 @@ impl Journal {
     /// [`OpenError`], with the file and the place; nothing was changed, except when the disk
     /// itself refused.
     pub fn recover(&self, replay: &mut Replay<'_>) -> Result<Recovered, OpenError> {
-        self.recover_from(None, &mut |_, _| Ok(()), replay)
+        self.recover_from(None, &mut |_, _| Ok(()), &mut one_by_one(replay))
     }
 
     /// The same for a state that has entries in it already: only what is behind the start's mark
@@ -183,8 +183,8 @@ impl Journal {
     pub fn recover_from(
         &self,
         start: Option<&Start>,
-        refill: &mut Replay<'_>,
-        replay: &mut Replay<'_>,
+        refill: &mut ReplayAll<'_>,
+        replay: &mut ReplayAll<'_>,
     ) -> Result<Recovered, OpenError> {
         let (writer, pool, recovered) = self.inner.recover(start, refill, replay, true)?;
         let Inner { queue, listeners, .. } = &*self.inner;
@@ -204,7 +204,7 @@ impl Journal {
     /// # Errors
     /// As [`Journal::recover`].
     pub fn recover_inline(&self, replay: &mut Replay<'_>) -> Result<Recovered, OpenError> {
-        self.recover_from_inline(None, &mut |_, _| Ok(()), replay)
+        self.recover_from_inline(None, &mut |_, _| Ok(()), &mut one_by_one(replay))
     }
 
     /// [`Journal::recover_from`] without a thread.
@@ -214,8 +214,8 @@ impl Journal {
     pub fn recover_from_inline(
         &self,
         start: Option<&Start>,
-        refill: &mut Replay<'_>,
-        replay: &mut Replay<'_>,
+        refill: &mut ReplayAll<'_>,
+        replay: &mut ReplayAll<'_>,
     ) -> Result<Recovered, OpenError> {
         let (writer, _, recovered) = self.inner.recover(start, refill, replay, false)?;
         let _ = self.inner.drive.set(Drive::Inline(Mutex::new(writer)));
@@ -412,8 +412,8 @@ impl Inner {
     fn recover(
         &self,
         start: Option<&Start>,
-        refill: &mut Replay<'_>,
-        replay: &mut Replay<'_>,
+        refill: &mut ReplayAll<'_>,
+        replay: &mut ReplayAll<'_>,
         background: bool,
     ) -> Result<(Writer, Arc<Pool>, Recovered), OpenError> {
         let Some(Files { disk, config, shelf }) = &self.files else {
@@ -496,6 +496,27 @@ impl Drop for Inner {
 
 /// Told of each entry in order, with its number; it can refuse in words.
 pub type Replay<'a> = dyn FnMut(Seq, &EntryBytes) -> Result<(), String> + 'a;
+
+/// The same for the entries of a batch, with the number of the first.
+pub type ReplayAll<'a> = dyn FnMut(Seq, &[EntryBytes]) -> Result<(), Senseless> + 'a;
+
+/// An entry that was refused, and why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Senseless {
+    /// Its number.
+    pub seq: Seq,
+    /// What the replay said.
+    pub reason: String,
+}
+
+fn one_by_one(replay: &mut Replay<'_>) -> impl FnMut(Seq, &[EntryBytes]) -> Result<(), Senseless> {
+    |first, entries| {
+        for (seq, entry) in (first.0..).map(Seq).zip(entries) {
+            replay(seq, entry).map_err(|reason| Senseless { seq, reason })?;
+        }
+        Ok(())
+    }
+}
 
 type Commit = Arc<dyn Fn(Seq) + Send + Sync>;
 type Failed = Box<dyn Fn(&JournalFailure) + Send + Sync>;

@@ -4,7 +4,7 @@
 use crate::answers::AnswersConfig;
 use crate::checkpoint;
 use crate::disk::Disk;
-use crate::journal::{Journal, JournalConfig, OpenError, Recovered, Seq};
+use crate::journal::{Journal, JournalConfig, OpenError, Recovered, Senseless, Seq};
 use crate::keyring::{Keyring, KeyringError, StartKey};
 use crate::shard::{ReplayError, Shard};
 use crate::sync::Arc;
@@ -100,22 +100,21 @@ fn replay(
     plan: &Plan<'_>,
     start: Option<&crate::journal::Start>,
 ) -> Result<Recovered, RecoveryError> {
-    let mut senseless = None;
-    let mut told = |seq, done: Result<(), ReplayError>| {
-        done.map_err(|cause| {
-            senseless = Some((seq, cause));
-            cause.to_string()
+    let senseless = std::cell::RefCell::new(None);
+    let told = |done: Result<(), (Seq, ReplayError)>| {
+        done.map_err(|(seq, cause)| {
+            *senseless.borrow_mut() = Some((seq, cause));
+            Senseless { seq, reason: cause.to_string() }
         })
     };
-    let told = std::cell::RefCell::new(&mut told);
-    let mut refill = |seq, octets: &_| (told.borrow_mut())(seq, shard.refill(seq, octets));
-    let mut replay = |seq, octets: &_| (told.borrow_mut())(seq, shard.replay(seq, octets));
+    let mut refill = |first, entries: &[_]| told(shard.refill_all(first, entries));
+    let mut replay = |first, entries: &[_]| told(shard.replay_all(first, entries));
     let journal = shard.journal();
     let recovered = match plan.drive {
         Drive::Inline => journal.recover_from_inline(start, &mut refill, &mut replay),
         Drive::Thread => journal.recover_from(start, &mut refill, &mut replay),
     };
-    if let Some((seq, cause)) = senseless {
+    if let Some((seq, cause)) = senseless.into_inner() {
         return Err(RecoveryError::Replay { seq, cause });
     }
     Ok(recovered?)

@@ -351,18 +351,50 @@ impl Shard {
     /// # Errors
     /// [`ReplayError`]: the journal is whole and does not make sense, so the start is refused.
     pub fn replay(&self, seq: Seq, octets: &EntryBytes) -> Result<(), ReplayError> {
-        let entry = Entry::decode(octets)?;
+        self.replay_entry(seq, &Entry::decode(octets)?)
+    }
+
+    /// The same for entries in their order, `first` the number of the first.
+    ///
+    /// # Errors
+    /// The entry that makes no sense, and why.
+    pub fn replay_all(&self, first: Seq, all: &[EntryBytes]) -> Result<(), (Seq, ReplayError)> {
+        let mut seqs = (first.0..).map(Seq);
+        for octets in all.chunks(REPLAYED_TOGETHER) {
+            let mut entries = Vec::with_capacity(REPLAYED_TOGETHER);
+            for (seq, octets) in seqs.by_ref().take(octets.len()).zip(octets) {
+                entries.push((seq, Entry::decode(octets).map_err(|error| (seq, error.into()))?));
+            }
+            // Loads that stand together are waited for together, as in a read of many messages.
+            for (_, entry) in &entries {
+                if let About::Card(id) = entry.about
+                    && let Some(cell) = self.cards.by_id(id)
+                {
+                    cell.touch();
+                }
+            }
+            for answered in entries.iter().filter_map(|(_, entry)| entry.answered()) {
+                self.answers.touch(self.answers.mark(&answered.key));
+            }
+            for (seq, entry) in &entries {
+                self.replay_entry(*seq, entry).map_err(|cause| (*seq, cause))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn replay_entry(&self, seq: Seq, entry: &Entry) -> Result<(), ReplayError> {
         self.not_before_ms(entry.at);
         match (entry.about, &entry.fact) {
             (About::Card(id), Fact::Issued(issued)) if self.cards.by_id(id).is_none() => {
-                self.replay_issued(seq, &entry, id, issued)?;
+                self.replay_issued(seq, entry, id, issued)?;
             }
             (About::Card(id), _) => {
                 let cell = self.cards.by_id(id).ok_or(ReplayError::Unissued(id.0))?;
                 let mut card = cell.lock();
                 // A checkpoint may have it already.
                 if card.last_seq() < seq || planted::is(Fault::CheckpointWithoutSeq) {
-                    card.apply(seq, &entry);
+                    card.apply(seq, entry);
                     cell.store_controls(card.controls());
                 }
             }
@@ -373,13 +405,13 @@ impl Shard {
                 }
             }
         }
-        self.remember_answer(seq, &entry);
+        self.remember_answer(seq, entry);
         if entry.line().is_some() {
-            self.lines_seen.lock().see(seq, &entry);
+            self.lines_seen.lock().see(seq, entry);
         }
         let mut ledger = self.ledger.lock();
         if ledger.seen() < seq {
-            ledger.add(seq, &entry);
+            ledger.add(seq, entry);
         }
         Ok(())
     }
@@ -569,6 +601,9 @@ const fn urgency(fact: &Fact) -> Urgency {
         | Fact::Reversed(_) => Urgency::MustGo,
     }
 }
+
+/// Entries whose cards are fetched ahead together.
+const REPLAYED_TOGETHER: usize = 32;
 
 /// Entries between two looks at how far the ledger is behind.
 const LEDGER_STEP: u64 = 1_024;

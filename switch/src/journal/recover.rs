@@ -17,7 +17,7 @@ use super::queue::Queue;
 use super::segment;
 use super::shelf::Shelf;
 use super::walk::{Beginning, Company, Found, Walk, at, chain_of, list};
-use super::{Cut, JournalConfig, OpenError, Recovered, Replay, Seq, Start};
+use super::{Cut, JournalConfig, OpenError, Recovered, ReplayAll, Senseless, Seq, Start};
 use crate::disk::{Disk, DiskFile};
 use crate::sync::Arc;
 
@@ -35,9 +35,9 @@ pub(super) struct Into<'a, 'b> {
     /// Gets their places.
     pub(super) shelf: &'a Shelf,
     /// Is told of entries in front of the start.
-    pub(super) refill: &'a mut Replay<'b>,
+    pub(super) refill: &'a mut ReplayAll<'b>,
     /// Is told of those behind it.
-    pub(super) replay: &'a mut Replay<'b>,
+    pub(super) replay: &'a mut ReplayAll<'b>,
 }
 
 /// Makes the journal if there is none yet, reads it, and makes its end safe.
@@ -67,15 +67,15 @@ pub(super) fn open(
         }
         shelf.note(found.header, found.offset);
         queue.take_over(found.entries);
-        for (seq, entry) in (found.header.first_seq..).map(Seq).zip(found.entries) {
-            let told = if seq > started_behind {
-                entries += 1;
-                replay(seq, entry)
-            } else {
-                refill(seq, entry)
-            };
-            told.map_err(|reason| OpenError::Replay { seq, reason })?;
-        }
+        // A mark stands between two batches: each is in front of it or behind it.
+        let first = Seq(found.header.first_seq);
+        let told = if first > started_behind {
+            entries += found.entries.len() as u64;
+            replay(first, found.entries)
+        } else {
+            refill(first, found.entries)
+        };
+        told.map_err(|Senseless { seq, reason }| OpenError::Replay { seq, reason })?;
         Ok(())
     })?;
     if let Some(borne_out) = borne_out {

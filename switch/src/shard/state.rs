@@ -175,14 +175,16 @@ impl Shard {
         Ok(())
     }
 
-    /// Takes an entry whose effect is in the state already: its answer may be asked for again.
+    /// Takes entries whose effect is in the state already: their answers may be asked for again.
     ///
     /// # Errors
-    /// [`ReplayError::Entry`].
-    pub fn refill(&self, seq: Seq, octets: &EntryBytes) -> Result<(), ReplayError> {
-        let entry = Entry::decode(octets)?;
-        self.not_before_ms(entry.at);
-        self.remember_answer(seq, &entry);
+    /// The entry that is none, and why.
+    pub fn refill_all(&self, first: Seq, all: &[EntryBytes]) -> Result<(), (Seq, ReplayError)> {
+        for (seq, octets) in (first.0..).map(Seq).zip(all) {
+            let entry = Entry::decode(octets).map_err(|error| (seq, error.into()))?;
+            self.not_before_ms(entry.at);
+            self.remember_answer(seq, &entry);
+        }
         Ok(())
     }
 }
