@@ -30,13 +30,18 @@ use cekr_iso8583::View;
 use cekr_issuer::entry::{LoadSource, Reference};
 use cekr_issuer::policy::{AbroadScope, Abuse, CashpointRequires};
 use cekr_issuer::{Amount, CardStatus, Channels, EntryBytes, Policy, Seq};
+use cekr_switch::checkpoint::{self, Keeper};
 use cekr_switch::control::{ChannelsPatch, Report};
+use cekr_switch::disk::Disk;
 use cekr_switch::engine::Ticket;
-use cekr_switch::journal::{Faults, Journal, JournalConfig, JournalId, SimDisk};
+use cekr_switch::journal::{Faults, Journal, JournalConfig, SimDisk};
+use cekr_switch::keyring::{Keyring, StartKey};
+use cekr_switch::recovery::{self, Drive, Plan};
+use cekr_switch::shard::Shard;
 
 use oracle::{Oracle, Rules, Verdict};
 use support::{
-    Bank, CardSpec, Reply, Told, framed, id_of, lenient, memory, no_limits, same_cards, shard_over,
+    ANSWERS, Bank, CardSpec, Reply, Told, framed, id_of, lenient, memory, no_limits, same_cards,
 };
 use world::{Event, World};
 
@@ -54,7 +59,8 @@ fn every_answer_and_every_balance_is_what_the_rules_say() {
         let policy = policy_of(&world.rules);
         let bank = Bank::new(world.dialect, policy, &world.cards);
         let oracle = Oracle::new(world.rules.clone(), &world.cards);
-        let mut run = Run { bank, oracle, may_refuse: false, is_told: is_replay() };
+        let mut run =
+            Run { bank, oracle, may_crash: false, may_refuse: false, is_told: is_replay() };
         for step in 0..STEPS {
             let event = world.step(5);
             let place = format!("seed {seed}, step {step}");
@@ -140,6 +146,8 @@ fn policy_of(rules: &Rules) -> Policy {
 struct Run {
     bank: Bank,
     oracle: Oracle,
+    /// Whether what was answered may still be lost, as long as the answer waits.
+    may_crash: bool,
     /// Whether the disk fails at times, so that what can wait may be told to come later.
     may_refuse: bool,
     is_told: bool,
@@ -256,6 +264,9 @@ impl Run {
                 self.oracle.learn(code);
             }
             world.hear(told, &reply.told);
+            if !self.may_crash {
+                world.keep(told, &reply.told);
+            }
             if must_survive(told, verdict.code, &world.cards) {
                 let waits = matches!(reply.ticket, Ticket::After(_));
                 assert!(waits, "{place}: {told:?} is answered before its entry is kept");
@@ -353,7 +364,11 @@ fn check(request: &Told, verdict: &Verdict, reply: &Reply, place: &str) {
 struct Crashing {
     run: Run,
     disk: SimDisk,
-    config: JournalConfig,
+    sizes: Sizes,
+    /// Takes checkpoints between messages.
+    keeper: Keeper,
+    /// Every entry that was appended.
+    recorded: Vec<EntryBytes>,
     /// The oracle after each message, with the newest entry then; from the durable one on.
     snapshots: VecDeque<(Seq, Oracle)>,
     /// Answers that wait for their entry.
@@ -364,35 +379,63 @@ struct Crashing {
     crashes: u32,
 }
 
-impl Crashing {
-    fn new(seed: u64, world: &World) -> Self {
-        let disk = SimDisk::new(seed);
-        let config = JournalConfig {
-            journal_id: JournalId(seed + 1),
+/// Sizes that a seed has shrunk, so that their ends are met.
+struct Sizes {
+    journal: JournalConfig,
+    /// Entries between two checkpoints; 0 takes none.
+    checkpoint_entries: u64,
+}
+
+impl Sizes {
+    fn of(seed: u64) -> Self {
+        let journal = JournalConfig {
             segment_octets: 1 << (12 + seed % 5),
             queue_max: 1_024,
-            recent_max: 1 << 13,
+            recent_max: 1 << (3 + seed % 11),
             batch_max: usize::try_from(1 + seed % 23).unwrap(),
             ..JournalConfig::default()
         };
-        let (journal, replayed) = open(&disk, &config);
-        assert!(replayed.is_empty());
+        let checkpoint_entries = [0, 7, 20, 50, 120][usize::try_from(seed / 5 % 5).unwrap()];
+        Self { journal, checkpoint_entries }
+    }
+}
+
+impl Crashing {
+    fn new(seed: u64, world: &World) -> Self {
+        let disk = SimDisk::new(seed);
+        let sizes = Sizes::of(seed);
+        let shard = recover(&disk, &sizes);
+        assert_eq!(shard.journal().durable(), Seq::NONE);
         let policy = policy_of(&world.rules);
-        let bank = Bank::over(shard_over(journal), world.dialect, policy, &world.cards);
+        let bank = Bank::over(shard, world.dialect, policy, &world.cards);
         let oracle = Oracle::new(world.rules.clone(), &world.cards);
-        bank.shard().journal().commit_now().unwrap();
-        let durable = bank.shard().journal().durable();
-        let snapshots = VecDeque::from([(durable, oracle.clone())]);
-        Self {
-            run: Run { bank, oracle, may_refuse: false, is_told: is_replay() },
+        let keeper = keeper(&disk, &sizes);
+        let mut crashing = Self {
+            run: Run { bank, oracle, may_crash: true, may_refuse: false, is_told: is_replay() },
             disk,
-            config,
-            snapshots,
+            sizes,
+            keeper,
+            recorded: Vec::new(),
+            snapshots: VecDeque::new(),
             waiting: Vec::new(),
             released: Vec::new(),
-            released_max: durable,
+            released_max: Seq::NONE,
             crashes: 0,
-        }
+        };
+        crashing.record();
+        crashing.journal().commit_now().unwrap();
+        let durable = crashing.journal().durable();
+        crashing.snapshots.push_back((durable, crashing.run.oracle.clone()));
+        crashing.released_max = durable;
+        crashing
+    }
+
+    /// Keeps what was appended since the last time.
+    fn record(&mut self) {
+        let journal = self.journal();
+        let next = self.recorded.len() as u64 + 1;
+        let new = (next..=journal.appended().0).map(|seq| journal.entry(Seq(seq)).unwrap());
+        self.recorded.extend(new);
     }
 
     fn journal(&self) -> Journal {
@@ -403,8 +446,12 @@ impl Crashing {
         let event = world.step(1);
         let exchanges = self.run.happens(world, event, place);
         self.waiting.extend(exchanges);
+        self.record();
+        for _ in 0..world.draw(4) {
+            self.keeper.turn(self.run.bank.shard());
+        }
         self.snapshots.push_back((self.journal().appended(), self.run.oracle.clone()));
-        self.release();
+        self.release(world);
         match world.draw(100) {
             0..=3 => self.crash(world, place),
             4..=5 => self.plant(world),
@@ -413,7 +460,7 @@ impl Crashing {
                     // The switch ends itself: what was not durable is nobody's answer.
                     self.crash(world, place);
                 }
-                self.release();
+                self.release(world);
             }
             _ => {}
         }
@@ -432,7 +479,7 @@ impl Crashing {
     }
 
     /// Answers leave when what they rest on is durable.
-    fn release(&mut self) {
+    fn release(&mut self, world: &mut World) {
         let durable = self.journal().durable();
         let is_free = |exchange: &Exchange| match exchange.reply.ticket {
             Ticket::Now => true,
@@ -443,6 +490,7 @@ impl Crashing {
         for exchange in Vec::from_iter::<Vec<Exchange>>(free) {
             if let Ticket::After(seq) = exchange.reply.ticket {
                 self.released_max = self.released_max.max(seq);
+                world.keep(&exchange.request, &exchange.reply.told);
                 self.released.push(exchange);
             }
         }
@@ -455,42 +503,47 @@ impl Crashing {
     fn crash(&mut self, world: &mut World, place: &str) {
         self.crashes += 1;
         self.run.tells(&|| format!("{place}: a crash"));
-        let before = self.journal();
-        let recorded: Vec<EntryBytes> =
-            (1..=before.appended().0).map(|seq| before.entry(Seq(seq)).unwrap()).collect();
         if world.draw(4) == 0 {
             self.disk.restart()
         } else {
             self.disk.power_cut()
         }
-        let (journal, replayed) = open(&self.disk, &self.config);
-        let last = journal.durable();
+        let shard = recover(&self.disk, &self.sizes);
+        let last = shard.journal().durable();
         assert!(
             last >= self.released_max,
             "{place}: entry {} was answered for, and {last} is the last that was kept",
             self.released_max
         );
-        assert!(recorded.starts_with(&replayed), "{place}: what was kept is a beginning");
-        let shard = shard_over(journal);
-        for (seq, octets) in (1..).zip(&replayed) {
-            shard.replay(Seq(seq), octets).unwrap();
-        }
-        let fresh = shard_over(memory());
-        for (seq, octets) in (1..).zip(&replayed) {
-            fresh.replay(Seq(seq), octets).unwrap();
-        }
-        same_cards(&shard, &fresh);
+        let kept = 1..=last.0;
+        let kept: Vec<_> = kept.map(|seq| shard.journal().entry(Seq(seq)).unwrap()).collect();
+        assert!(self.recorded.starts_with(&kept), "{place}: what was kept is a beginning");
+        self.recorded = kept;
+        same_cards(&shard, &self.replayed());
         let known = self.snapshots.iter().rfind(|(seq, _)| *seq <= last);
         self.run.oracle = known.unwrap().1.clone();
         let policy = policy_of(&world.rules);
         self.run.bank = Bank::around(shard, world.dialect, policy);
         self.run.bank.now = world.now();
+        self.keeper = keeper(&self.disk, &self.sizes);
         self.run.may_refuse = false;
         self.waiting.clear();
         self.asks_again(world, place);
         self.run.compare_money(world, place);
         self.snapshots = VecDeque::from([(last, self.run.oracle.clone())]);
         self.snapshots.push_back((self.journal().appended(), self.run.oracle.clone()));
+    }
+
+    /// What the whole journal gives, without a checkpoint.
+    fn replayed(&self) -> Shard {
+        let start_key = StartKey::development();
+        let mut known = |_: &mut [u8]| panic!("the keys are there");
+        let keyring = Keyring::open_or_create(&self.disk, &start_key, &mut known).unwrap();
+        let fresh = Shard::new(memory(), keyring, ANSWERS);
+        for (seq, octets) in (1..).zip(&self.recorded) {
+            fresh.replay(Seq(seq), octets).unwrap();
+        }
+        fresh
     }
 
     /// What was answered before the crash gets the same octets after it.
@@ -510,19 +563,23 @@ impl Crashing {
         self.disk.plant(Faults::default());
         self.run.compare_money(world, "at the end");
         self.journal().commit_now().unwrap();
-        self.run.bank.audit();
+        self.record();
+        self.run.bank.audit_against(&self.replayed());
     }
 }
 
-/// Opens the journal of a disk and gives the entries that it holds.
-fn open(disk: &SimDisk, config: &JournalConfig) -> (Journal, Vec<EntryBytes>) {
-    let mut entries = Vec::new();
-    let disk = Arc::new(disk.clone());
-    let (journal, recovered) = Journal::with_disk_inline(disk, config, &mut |_, octets| {
-        entries.push(*octets);
-        Ok(())
-    })
-    .unwrap();
-    assert_eq!(recovered.entries, entries.len() as u64);
-    (journal, entries)
+/// A shard out of what a disk holds.
+fn recover(disk: &SimDisk, sizes: &Sizes) -> Shard {
+    let start_key = StartKey::development();
+    let journal = sizes.journal.clone();
+    let plan = Plan { start_key: &start_key, journal, answers: ANSWERS, drive: Drive::Inline };
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let mut entropy = |out: &mut [u8]| out.fill(7);
+    recovery::recover(&disk, &plan, &mut entropy).unwrap().0
+}
+
+fn keeper(disk: &SimDisk, sizes: &Sizes) -> Keeper {
+    let newest = checkpoint::newest_first(disk).unwrap().first().copied();
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    Keeper::new(disk, sizes.checkpoint_entries, newest.unwrap_or(Seq::NONE))
 }

@@ -59,6 +59,8 @@ pub(crate) struct Sent {
     until_ms: u64,
     /// A hold, what was added to it and what completed it are one family.
     of: usize,
+    /// Its end is known: it was kept for as long as a hold lives, or was ended before.
+    is_dated: bool,
     pub(crate) auth_code: Option<String>,
 }
 
@@ -158,18 +160,28 @@ impl World {
         if kind == "92" {
             self.hear_pin(request);
         }
+        let found = self.sent.iter_mut().rev().find(|sent| sent.told == *request);
+        if let Some(sent) = found.filter(|sent| sent.auth_code.is_none()) {
+            sent.auth_code = Some(code.to_owned());
+        }
+    }
+
+    /// Tells the world that what a request was answered cannot be lost any more: a hold may be
+    /// named as long as it lives.
+    pub fn keep(&mut self, request: &Told, reply: &Told) {
+        let kind = request.text(3).unwrap_or_default().get(..2).unwrap_or_default();
         let is_hold = matches!(request.mti / 10, 10 | 12)
             && matches!(kind, "00" | "01" | "09" | "11" | "17")
-            && matches!(reply.code(), "00" | "10");
+            && reply.text(38).is_some();
         let days = match request.text(25) {
-            _ if !is_hold => 0,
+            _ if !is_hold => return,
             Some("06") => 30,
             // The shortest life of a hold.
             _ => 2,
         };
-        let found = self.sent.iter_mut().rev().find(|sent| sent.told == *request);
-        if let Some(sent) = found.filter(|sent| sent.auth_code.is_none()) {
-            sent.auth_code = Some(code.to_owned());
+        let found = self.sent.iter_mut().find(|sent| sent.told == *request);
+        if let Some(sent) = found.filter(|sent| !sent.is_dated) {
+            sent.is_dated = true;
             sent.until_ms += days * DAY_MS;
         }
     }
@@ -219,8 +231,9 @@ impl World {
         let at_ms = first.map_or(self.passed_ms, |sent| sent.at_ms);
         let of = self.of.or(first.map(|sent| sent.of)).unwrap_or(self.sent.len());
         let until_ms = first.map_or(self.until_ms(), |sent| sent.until_ms);
+        let is_dated = first.is_some_and(|sent| sent.is_dated);
         let auth_code = first.and_then(|sent| sent.auth_code.clone());
-        self.sent.push(Sent { told, at_ms, until_ms, of, auth_code });
+        self.sent.push(Sent { told, at_ms, until_ms, of, is_dated, auth_code });
         if !self.random.per_mille(60) {
             return octets;
         }
@@ -287,6 +300,7 @@ impl World {
         let until_ms = self.passed_ms + NAMED_MS;
         for sent in self.sent.iter_mut().filter(|sent| sent.of == named.of) {
             sent.until_ms = sent.until_ms.min(until_ms);
+            sent.is_dated = true;
         }
     }
 

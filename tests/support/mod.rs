@@ -272,10 +272,13 @@ pub fn no_limits() -> Limits {
     }
 }
 
+/// A memory of answers that holds all that a story asks.
+pub const ANSWERS: AnswersConfig = AnswersConfig { answers_max: 1 << 16, window_min_ms: 0 };
+
 /// An empty shard over a journal, with keys that are the same each time.
 pub fn shard_over(journal: Journal) -> Shard {
     let keyring = Keyring::ephemeral(&mut |out| out.fill(7));
-    Shard::new(journal, keyring, AnswersConfig { answers_max: 1 << 16, window_min_ms: 0 })
+    Shard::new(journal, keyring, ANSWERS)
 }
 
 /// A journal in memory that keeps what a story makes.
@@ -393,16 +396,21 @@ impl Bank {
 
     /// The books balance, and agree with the cards; replayed, the journal gives the same cards.
     pub fn audit(&self) {
+        let fresh = shard_over(memory());
+        for seq in 1..=self.shard().journal().appended().0 {
+            let octets = self.shard().journal().entry(Seq(seq)).unwrap();
+            fresh.replay(Seq(seq), &octets).unwrap();
+        }
+        self.audit_against(&fresh);
+    }
+
+    /// The same, with a shard that was given the journal's entries.
+    pub fn audit_against(&self, replayed: &Shard) {
         let shard = self.shard();
         let (books, seen) = shard.books();
         assert_eq!(seen, shard.journal().durable(), "the books have seen every entry");
         assert_eq!(books.sum(), 0, "all accounts sum to zero");
-        let fresh = shard_over(memory());
-        for seq in 1..=shard.journal().appended().0 {
-            let octets = shard.journal().entry(Seq(seq)).unwrap();
-            fresh.replay(Seq(seq), &octets).unwrap();
-        }
-        same_cards(shard, &fresh);
+        same_cards(shard, replayed);
         let cards = (0..shard.cards().len()).map(|id| shard.cards().by_id(id_of(id)).unwrap());
         let (mut balance, mut held) = (0, 0);
         for cell in cards {
