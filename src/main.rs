@@ -4,6 +4,7 @@
 //! starts what was asked for, and turns the outcome into an exit code.
 
 mod api;
+mod calc;
 mod card;
 mod cards;
 mod clear;
@@ -49,6 +50,7 @@ enum Command {
     Atm(Box<terminal::AtmArgs>),
     Shop(Box<terminal::ShopArgs>),
     Card(card::CardArgs),
+    Calc(calc::CalcArgs),
     Clear(clear::ClearArgs),
     /// Shows, compares, redacts, builds and checks ISO 8583 messages
     #[command(after_help = "Examples:
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
     }
     match cli.command {
         Command::Card(args) => card::run(&args),
+        Command::Calc(args) => calc::run(&args),
         Command::Clear(args) => clear::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -60,10 +60,9 @@ impl CardNumber {
         self.packed
     }
 
-    /// The last sixteen digits, where there are more.
-    pub(crate) fn last_sixteen(self) -> Self {
-        let packed = self.packed & u128::from(u64::MAX);
-        Self { packed, len_digits: self.len_digits.min(16) }
+    /// Sixteen digits: the last of a longer number, and zeros before a shorter one.
+    pub(crate) fn in_sixteen(self) -> Self {
+        Self { packed: self.packed & u128::from(u64::MAX), len_digits: 16 }
     }
 }
 
@@ -110,6 +109,6 @@ mod tests {
         let longest = CardNumber::from_number(9_999_999_999_999_999_999).unwrap();
         assert_eq!(format!("{longest:?}"), "CardNumber(999999*********9999)");
         assert_eq!(CardNumber::from_number(0), None);
-        assert_eq!(longest.last_sixteen().packed(), 0x9999_9999_9999_9999);
+        assert_eq!(longest.in_sixteen().packed(), 0x9999_9999_9999_9999);
     }
 }

@@ -30,7 +30,8 @@ pub struct Authentication {
 
 /// The CAVV of an authentication; `None` unless its parts are within their bounds.
 ///
-/// Of a card number longer than sixteen digits the last sixteen count.
+/// Of a card number longer than sixteen digits the last sixteen count; a shorter one gets zeros
+/// before it.
 pub fn cavv(cvk: &Key<Cvk>, card: CardNumber, what: Authentication) -> Option<[u8; 20]> {
     let is_digits = what.number.iter().all(|octet| octet >> 4 <= 9 && octet & 0x0F <= 9);
     if what.outcome > 9 || !is_digits {
@@ -40,7 +41,7 @@ pub fn cavv(cvk: &Key<Cvk>, card: CardNumber, what: Authentication) -> Option<[u
     let [.., third, last] = what.number;
     let expiry = Expiry::from_packed(u16::from_be_bytes([third, last]));
     let service = ServiceCode::from_packed(u16::from(what.outcome) << 8 | u16::from(factor));
-    let value = cvv::cvv(cvk, card.last_sixteen(), expiry, service).number();
+    let value = cvv::cvv(cvk, card.in_sixteen(), expiry, service).number();
     let [a, b, c, d, e, f, g, h] = what.number;
     Some([
         what.outcome,
