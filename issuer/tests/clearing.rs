@@ -1,5 +1,11 @@
 //! Clearing lines against one card: what each posts, releases, brings back or leaves to a person.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests may"
+)]
 
 mod support;
 

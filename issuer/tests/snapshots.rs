@@ -1,5 +1,5 @@
 //! A card's state as octets, whatever its entries made of it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may")]
 
 mod support;
 
