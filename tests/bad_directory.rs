@@ -203,6 +203,28 @@ fn any_octet_of_a_stopped_journal_may_rot_and_none_in_silence() {
 }
 
 #[test]
+fn a_torn_end_is_cut_off_and_told_with_its_place() {
+    let scratch = Scratch::new("torn");
+    let setup = used(&scratch, "whole");
+    let entries = setup.dump();
+    let newest = segments(&setup).pop().unwrap();
+    let mut octets = fs::read(&newest).unwrap();
+    let end = octets.iter().rposition(|octet| *octet != 0).unwrap() + 1;
+    let end = end.next_multiple_of(64);
+    octets[end..end + 40].fill(0xA5);
+    fs::write(&newest, &octets).unwrap();
+    let switch = setup.start();
+    let said = setup.said();
+    let told = said.lines().find(|line| line.contains("cut off")).expect("it is told");
+    let file = newest.file_name().unwrap().to_str().unwrap();
+    for word in [file, &format!("\"offset\":{end}"), "\"octets\":40"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    assert_eq!(switch.stop().code, Some(0));
+    assert_eq!(setup.dump(), entries, "no entry was in it");
+}
+
+#[test]
 fn a_directory_in_use_is_refused_and_its_owner_goes_on() {
     let scratch = Scratch::new("taken");
     // Without checkpoints, so that the owner changes no file while the other one tries.

@@ -25,29 +25,44 @@ const PIN_TERMINAL: u32 = 90;
 const WRONG: Kind = Kind::WithPin("9999");
 const RIGHT: Kind = Kind::WithPin("1234");
 
+/// Kills of one directory: every one is followed by a look at its whole journal, which grows.
+const KILLS_PER_DIRECTORY: u32 = 20;
+
 #[test]
 fn killed_at_random_moments_it_loses_nothing_that_it_said() {
-    let cycles = count("CEKR_KILL_CYCLES", 20);
+    let kills = count("CEKR_KILL_CYCLES", 20);
     let mut random = Random::new(Random::seed());
+    let (mut left, mut heard, mut entries, mut cut) = (kills, 0, 0, 0);
+    while left > 0 {
+        let cycles = left.min(KILLS_PER_DIRECTORY);
+        left -= cycles;
+        let world = kill_again_and_again(cycles, &mut random);
+        heard += world.book.approved();
+        entries += world.setup.dump().len();
+        cut += world.cut;
+    }
+    println!("{kills} kills, {heard} approvals heard, {entries} entries, none lost");
+    println!("{cut} starts cut an unfinished batch off");
+    assert!(heard > kills as usize, "the load was real");
+}
+
+fn kill_again_and_again(cycles: u32, random: &mut Random) -> World {
     let scratch = Scratch::new("crash");
     let setup = Setup::new(&scratch.0, SHARED_CARDS + cycles as usize);
-    let mut world = World { setup, book: Book::default(), stan: 1, cut: 0 };
+    let mut world = World { setup, book: Book::default(), stan: 1, cut: 0, _scratch: scratch };
     let mut before = None;
     for cycle in 0..cycles {
         let switch = world.setup.start();
         if let Some(before) = before.take() {
             world.check_start(&switch, &before);
         }
-        before = Some(world.cycle(switch, cycle as usize, &mut random));
+        before = Some(world.cycle(switch, cycle as usize, random));
     }
     let switch = world.setup.start();
     world.check_start(&switch, &before.unwrap());
     assert_eq!(switch.stop().code, Some(0));
-    let (dump, last) = (world.setup.dump(), world.book.approved());
-    world.book.must_hold(&dump);
-    println!("{cycles} kills, {last} approvals heard, {} entries, none lost", dump.len());
-    println!("{} starts cut octets of an unfinished batch off", world.cut);
-    assert!(last > cycles as usize, "the load was real");
+    world.book.must_hold(&world.setup.dump());
+    world
 }
 
 struct World {
@@ -56,6 +71,7 @@ struct World {
     /// The next STAN.
     stan: u32,
     cut: u32,
+    _scratch: Scratch,
 }
 
 /// What must be found again after a kill.
@@ -114,7 +130,7 @@ impl World {
     /// After a start: balances, states and tries are those of the journal, repeats are answered as
     /// before, and no wrong PIN is forgotten.
     fn check_start(&mut self, switch: &Switch, before: &Before) {
-        self.cut += u32::from(self.setup.said().contains("torn"));
+        self.cut += u32::from(self.setup.said().contains("cut off"));
         for card in switch.cards() {
             let name = card["name"].as_str().unwrap();
             let Some(standing) = before.standings.get(name) else { continue };

@@ -26,7 +26,7 @@ use crate::entropy;
 use crate::entry_view::moment;
 use crate::http::token::{self, Token};
 use crate::http::{self, Api, ApiParts, TokenPlace};
-use crate::journal::{Journal, JournalFailure, JournalId, OpenError, Recovered};
+use crate::journal::{Cut, Journal, JournalFailure, JournalId, OpenError, Recovered};
 use crate::keyring::{Keyring, KeyringError, StartKey};
 use crate::lane::{self, LaneLimits, LaneParts};
 use crate::listener::{self, Acceptor, Door, Seats};
@@ -552,6 +552,9 @@ fn on_disk(config: &Config, start_key: &StartKey) -> Result<OnDisk, StartError> 
         drive: Drive::Thread,
     };
     let recovered = recovery::recover(&disk, &plan, &mut entropy::fill);
+    if let Ok((_, recovered)) = &recovered {
+        tell_recovered(recovered);
+    }
     recovered.map(|(shard, recovered)| (disk, shard, recovered)).map_err(|error| {
         let dir = dir.to_owned();
         match error {
@@ -560,6 +563,22 @@ fn on_disk(config: &Config, start_key: &StartKey) -> Result<OnDisk, StartError> 
             RecoveryError::Replay { seq, cause } => StartError::Replay { dir, seq, cause },
         }
     })
+}
+
+/// Says what a start has read, and what it has cut off.
+fn tell_recovered(recovered: &Recovered) {
+    let Recovered { entries, last, epoch, .. } = *recovered;
+    tracing::info!(entries, %last, epoch, "the journal was replayed");
+    if let Some(Cut { file, offset, octets, missing_octets, entries }) = &recovered.cut {
+        tracing::warn!(
+            file,
+            offset,
+            octets,
+            missing_octets,
+            entries,
+            "an unfinished batch was cut off the journal's end; no answer had waited for its sync"
+        );
+    }
 }
 
 /// Refuses a clock that is behind the newest entry by more than a correction.
