@@ -1,6 +1,8 @@
 //! What a card did lately: holds, and posted purchases that a reversal may still name.
 
-use alloc::collections::{BTreeSet, VecDeque};
+mod holds;
+
+use alloc::collections::VecDeque;
 
 use cekr_iso8583::{CurrencyCode, MerchantId, Rrn};
 
@@ -9,6 +11,7 @@ use crate::key::RequestKey;
 use crate::money::{Amount, Balance};
 use crate::network::NO_TERMINAL;
 use crate::time::LocalDate;
+use holds::Holds;
 
 /// The most transactions that one card keeps, open holds among them: more than a card can make in
 /// the life of a hold, so that only a load test meets it.
@@ -325,8 +328,8 @@ const NO_KEY: RequestKey =
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Transactions {
     kept: VecDeque<Transaction>,
-    /// The open holds among them, by expiry: however many fall due together, the next is at hand.
-    holds: BTreeSet<(u64, Seq)>,
+    /// The open holds among them.
+    holds: Holds,
 }
 
 impl Transactions {
@@ -372,14 +375,14 @@ impl Transactions {
         if let Money::Held { expires_at } = transaction.money
             && transaction.is_open()
         {
-            self.holds.insert((expires_at, transaction.seq));
+            self.holds.insert(expires_at, transaction.seq);
         }
         self.kept.push_back(transaction);
     }
 
     /// The hold of this entry is open no more: it expired, or nothing is left of it.
     pub(crate) fn end_hold(&mut self, expires_at: u64, seq: Seq) {
-        self.holds.remove(&(expires_at, seq));
+        self.holds.remove(expires_at, seq);
     }
 
     /// The newest transaction that `names` accepts, among the newest [`POSTED_MAX`]: what is
@@ -467,10 +470,10 @@ impl Transactions {
     pub(crate) fn extend_hold(&mut self, first: Seq, expires_at: u64) {
         self.change_hold(first, |part, holds| {
             if let Money::Held { expires_at: before } = part.money
-                && holds.remove(&(before, part.seq))
+                && holds.remove(before, part.seq)
             {
                 part.money = Money::Held { expires_at };
-                holds.insert((expires_at, part.seq));
+                holds.insert(expires_at, part.seq);
             }
         });
     }
@@ -479,18 +482,14 @@ impl Transactions {
     pub(crate) fn complete_hold(&mut self, first: Seq, by: Seq, at: u64) {
         self.change_hold(first, |part, holds| {
             if let Money::Held { expires_at } = part.money {
-                holds.remove(&(expires_at, part.seq));
+                holds.remove(expires_at, part.seq);
             }
             part.money = Money::Completed { by };
             part.at = at;
         });
     }
 
-    fn change_hold(
-        &mut self,
-        first: Seq,
-        mut change: impl FnMut(&mut Transaction, &mut BTreeSet<(u64, Seq)>),
-    ) {
+    fn change_hold(&mut self, first: Seq, mut change: impl FnMut(&mut Transaction, &mut Holds)) {
         let (start, len_max) = self.extent_of_hold(first);
         let parts = self.kept.iter_mut().skip(start).take(len_max);
         for part in parts.filter(|kept| kept.first_of_hold() == first) {
@@ -510,7 +509,7 @@ impl Transactions {
     /// The earliest moment at which a hold expires, in ms since 1970, and its entry.
     #[must_use]
     pub fn first_expiry(&self) -> Option<(u64, Seq)> {
-        self.holds.first().copied()
+        self.holds.first()
     }
 
     /// The earliest moment at which a hold expires, ms since 1970; the largest number when there is

@@ -7,8 +7,8 @@
 mod link;
 
 use cekr_iso8583::{
-    FrameError, Framing, Header, Mti, ParseError, ParseErrorKind, Spec, Step, View, WriteError,
-    view,
+    FrameError, Framing, Header, Mti, Pan, ParseError, ParseErrorKind, Spec, Step, View,
+    WriteError, view,
 };
 use cekr_issuer::decide::entry as entry_of;
 use cekr_issuer::entry::{MaskedPan, Place, Reconciled};
@@ -194,6 +194,16 @@ impl<'a> Message<'a> {
         Self { view: View::empty(link.spec), damage: None, inbound, mark: None }
     }
 
+    /// The number of the card that it is about.
+    fn pan(&self) -> Option<Pan> {
+        match &self.inbound {
+            Ok(Inbound::Card(request)) => request.pan.ok(),
+            Ok(Inbound::File(_) | Inbound::Network(_) | Inbound::Reconciliation(_)) | Err(_) => {
+                None
+            }
+        }
+    }
+
     #[inline]
     fn read(&mut self, octets: &'a [u8], link: &Link, answers: &Answers) {
         self.damage = self.view.read(octets).err();
@@ -302,7 +312,9 @@ impl Engine {
                 [Some(alone)] => {
                     let mut message = Message::empty(link);
                     message.read(alone.message, link, self.shard.answers());
+                    // Both before any lock is taken, which would wait for each by itself.
                     self.touch_answer(&message);
+                    alone.cell = message.pan().and_then(|pan| self.shard.cards().find(pan));
                     self.answer(link, alone, &message, now, out);
                 }
                 frames => {

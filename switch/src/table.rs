@@ -22,15 +22,17 @@ pub trait CardIndex: Default + Send + Sync {
     fn insert(&self, pan: Pan, id: CardId);
 }
 
-/// One card with what is read of it without its lock.
-#[repr(align(64))]
+/// One card with what is read of it without its lock: four lines of the cache, of which processors
+/// fetch two at a time. What can be read without the lock stands at both ends, so that touching it
+/// fetches all four.
+#[repr(C, align(128))]
 pub struct Cell {
     /// A copy of the card's controls, stored under its lock.
     controls: AtomicU64,
-    pan: AtomicU64,
     card: Mutex<Card>,
     /// Apart: no decision reads it.
     profile: OnceLock<Box<Profile>>,
+    pan: AtomicU64,
 }
 
 /// What a card keeps for good besides its number.
@@ -86,7 +88,7 @@ impl Cell {
     /// while other messages of the same read are parsed.
     pub fn touch(&self) {
         let _ = self.controls.load(Ordering::Relaxed);
-        let _ = self.card.is_locked();
+        let _ = self.pan.load(Ordering::Relaxed);
     }
 }
 
@@ -130,9 +132,9 @@ pub enum AddError {
 }
 
 impl<I: CardIndex> CardTable<I> {
-    /// The card with this number.
+    /// The card with this number, and its memory on its way.
     pub fn find(&self, pan: Pan) -> Option<&Cell> {
-        self.find_number(pan.expose())
+        self.find_number(pan.expose()).inspect(|cell| cell.touch())
     }
 
     /// The card with this number, which need not be one that a card can have.
