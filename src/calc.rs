@@ -1,4 +1,4 @@
-//! `cekr calc`: computes keys, cryptograms, PIN blocks, references and fees, one at a time, in clear.
+//! `cekr calc`: computes keys, cryptograms, PIN blocks, references and fees, each by itself.
 //!
 //! Made for people who test a terminal or another host against this one and need to know which step
 //! differs. What goes in and what comes out is JSON in the shapes of `tests/vectors/`; nothing is

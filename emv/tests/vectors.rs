@@ -1,8 +1,8 @@
 //! The published and cross-checked cases of `tests/vectors/emv/card_crypto.json`, each computed the
 //! way `cekr calc` computes it.
 //!
-//! The files under `src/calc/` read a case's JSON and call this crate; they are the binary's own, so
-//! that what is checked here is what people run.
+//! The files under `src/calc/` read a case's JSON and call this crate; they are the binary's own,
+//! so that what is checked here is what people run.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../../src/calc/chip.rs"]
@@ -24,8 +24,8 @@ const CASES: &str =
 /// Operations of the vectors that nobody computes, each with the reason: none so far.
 const LEFT_OUT: [&str; 0] = [];
 
-/// Cases whose block is misprinted in the standard (its length field does not fit and its MAC covers
-/// other octets): a key must not come out of them.
+/// Cases whose block is misprinted in the standard (its length field does not fit and its MAC
+/// covers other octets): a key must not come out of them.
 const MISPRINTED: [&str; 1] = ["tr31_pub-test13_tr31_ascii"];
 
 #[test]

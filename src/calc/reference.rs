@@ -1,4 +1,4 @@
-//! Payment references and account numbers: the Slovenian models, the card's own reference, RF, IBAN.
+//! Payment references and account numbers: the Slovenian models, the card's own, RF, IBAN.
 //!
 //! Pure functions of text, for whoever reads a bank's statement or writes a payment order. They
 //! stand with the calculator until the website and the bank's side have a crate of their own, and

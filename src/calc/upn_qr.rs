@@ -3,9 +3,9 @@
 //! Shape and size only: whether a field's account number or reference is right is not asked here.
 //! It stands with the calculator until the website has a crate of its own, and moves there.
 //!
-//! Source: Združenje bank Slovenije, guide to UPN QR for programmers (May 2017): QR version 15, error
-//! correction M, extended channel 4 (ISO 8859-2), each line ended by a line feed; the control sum is
-//! the length of the first nineteen lines in characters with their line feeds.
+//! Source: Združenje bank Slovenije, guide to UPN QR for programmers (May 2017): QR version 15,
+//! error correction M, extended channel 4 (ISO 8859-2), each line ended by a line feed; the control
+//! sum is the length of the first nineteen lines in characters with their line feeds.
 
 use qrcodegen::{Mask, QrCode, QrCodeEcc, QrSegment, Version};
 use serde_json::{Value, json};

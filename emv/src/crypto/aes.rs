@@ -1,8 +1,7 @@
 //! AES on single blocks, with a key of 128, 192 or 256 bits.
 //!
 //! The cipher is RustCrypto's, which uses the processor's instructions where there are any; here
-//! the three key lengths become one type. Modes and MACs stand in [`crate::crypto::modes`] and
-//! [`crate::crypto::mac`].
+//! the three key lengths become one type. MACs stand in [`crate::crypto::mac`].
 //!
 //! Source: FIPS PUB 197; the example is its Appendix C.1.
 //!

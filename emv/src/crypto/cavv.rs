@@ -1,8 +1,8 @@
 //! The cardholder authentication value (CAVV): what an access control server gives a shop, and the
 //! shop sends with the purchase.
 //!
-//! Usage 3, version 0: twenty octets, of which three digits are a [`cvv`](super::cvv) over the card,
-//! the authentication's number and its outcome. A thousand values can be guessed, so the value alone
+//! Usage 3, version 0: twenty octets, of which three digits are a [`cvv`] over the card, the
+//! authentication's number and its outcome. A thousand values can be guessed, so the value alone
 //! proves nothing: the issuer looks for its own record of the authentication besides.
 //!
 //! Source: Visa's layout as the cases of `tests/vectors/domain/cavv.json` fix it.

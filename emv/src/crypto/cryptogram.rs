@@ -1,8 +1,9 @@
 //! Application cryptograms and the issuer's answer to them.
 //!
-//! A chip seals what it saw of a transaction with a key that only it and its issuer have (ARQC). The
-//! issuer computes the same, and answers with a cryptogram of its own (ARPC) that goes to the chip
-//! in tag 91. What exactly is sealed depends on the card's cryptogram version ([`super::cvn`]).
+//! A chip seals what it saw of a transaction with a key that only it and its issuer have (ARQC).
+//! The issuer computes the same, and answers with a cryptogram of its own (ARPC) that goes to the
+//! chip in tag 91. What exactly is sealed depends on the card's cryptogram version
+//! ([`super::cvn`]).
 //!
 //! Source: EMV 4.3 Book 2, sections 8.1 (cryptogram) and 8.2 (ARPC methods 1 and 2).
 

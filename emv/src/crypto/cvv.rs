@@ -1,8 +1,8 @@
 //! Card verification values: three digits that prove a card's data without its key.
 //!
-//! The same computation makes the value of the stripe (CVV), of the chip's copy of the stripe (iCVV,
-//! service code 999) and of the back of the card (CVV2, service code 000 and the expiry turned
-//! round), and is the core of the CAVV ([`super::cavv`]). A thousand values guard nothing by
+//! The same computation makes the value of the stripe (CVV), of the chip's copy of the stripe
+//! (iCVV, service code 999) and of the back of the card (CVV2, service code 000 and the expiry
+//! turned round), and is the core of the CAVV ([`super::cavv`]). A thousand values guard nothing by
 //! themselves: count failures elsewhere.
 //!
 //! Source: the Visa CVV method, as the published cases of `tests/vectors/emv/card_crypto.json` fix
@@ -13,7 +13,7 @@
 //! use cekr_emv::keys::{Cvk, Key};
 //! use cekr_emv::CardNumber;
 //!
-//! let cvk = Key::<Cvk>::from_octets(b"\x99\x99\x99\x99\x99\x99\x99\x99\x88\x88\x88\x88\x88\x88\x88\x88")?;
+//! let cvk = Key::<Cvk>::from_octets(&0x99999999999999998888888888888888_u128.to_be_bytes())?;
 //! let card = CardNumber::parse(b"2222222222222222").expect("16 digits");
 //! let (expiry, service) = (Expiry::parse(b"3333"), ServiceCode::parse(b"111"));
 //! let value = cvv::cvv(&cvk, card, expiry.expect("4 digits"), service.expect("3 digits"));

@@ -1,12 +1,12 @@
 //! From the issuer's master key to the key of one card, and from there to that of one transaction.
 //!
-//! A card's key is the issuer's key over the card's number and sequence number. Option A takes their
-//! last sixteen digits; option B hashes them first where there are more than sixteen. Session keys
-//! follow from the transaction counter (ATC), and in scripts from the cryptogram. Derived keys have
-//! odd parity, unless their definition leaves it open.
+//! A card's key is the issuer's key over the card's number and sequence number. Option A takes
+//! their last sixteen digits; option B hashes them first where there are more than sixteen. Session
+//! keys follow from the transaction counter (ATC), and in scripts from the cryptogram. Derived keys
+//! have odd parity, unless their definition leaves it open.
 //!
-//! Source: EMV 4.3 Book 2, Annex A1.3 (session keys) and A1.4 (options A and B), and EMV 4.1 Book 2,
-//! Annex A1.3.1 (the tree); the session keys of Visa's scripts and of M/Chip as the cases of
+//! Source: EMV 4.3 Book 2, Annex A1.3 (session keys) and A1.4 (options A and B), and EMV 4.1 Book
+//! 2, Annex A1.3.1 (the tree); the session keys of Visa's scripts and of M/Chip as the cases of
 //! `tests/vectors/emv/card_crypto.json` fix them.
 //!
 //! ```

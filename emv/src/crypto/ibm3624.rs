@@ -1,8 +1,8 @@
 //! IBM 3624: a PIN computed from the card's data, and the offset from it to the holder's own.
 //!
-//! The natural PIN is the card's validation data enciphered, each nibble read as a digit by a table.
-//! The offset is the difference digit by digit, without carry; it is kept beside the card's data in
-//! place of a PIN verification value.
+//! The natural PIN is the card's validation data enciphered, each nibble read as a digit by a
+//! table. The offset is the difference digit by digit, without carry; it is kept beside the card's
+//! data in place of a PIN verification value.
 //!
 //! Source: the IBM 3624 method, as the cases of `tests/vectors/emv/card_crypto.json` fix it.
 

@@ -6,8 +6,8 @@
 //! blocks. Format 1 knows no card and is filled with anything; format 2 is filled with `F` and goes
 //! from a terminal into a chip only. Format 4, sixteen octets under AES, stands in [`format4`].
 //!
-//! A block is only ever sent enciphered: [`encipher_format0`] and [`decipher_format0`] do both steps
-//! and wipe what lies between. The clear forms stand beside them for calculators and tests.
+//! A block is only ever sent enciphered: [`encipher_format0`] and [`decipher_format0`] do both
+//! steps and wipe what lies between. The clear forms stand beside them for calculators and tests.
 //!
 //! Reading is strict, because what deciphers to a well-formed block for this PAN was made under
 //! this key: any other result means a wrong key, a wrong PAN or tampering. Tell the peer only that

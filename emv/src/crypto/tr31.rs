@@ -1,9 +1,10 @@
 //! Key blocks (TR-31): how a key travels with what it may be used for.
 //!
-//! A header in clear text says use, algorithm and mode; the key follows enciphered under a protection
-//! key, and a MAC over both, so that nobody can turn a PIN key into a data key. Versions A and C
-//! derive their two keys by a mask, B by CMAC under triple DES, D and E by CMAC under AES; E counts
-//! instead of chaining. Optional blocks are skipped, but stand under the MAC like the rest.
+//! A header in clear text says use, algorithm and mode; the key follows enciphered under a
+//! protection key, and a MAC over both, so that nobody can turn a PIN key into a data key. Versions
+//! A and C derive their two keys by a mask, B by CMAC under triple DES, D and E by CMAC under AES;
+//! E counts instead of chaining. Optional blocks are skipped, but stand under the MAC like the
+//! rest.
 //!
 //! The header of a block is untrusted until [`open`] has returned it.
 //!
