@@ -6,7 +6,8 @@
 
 use std::io;
 
-use super::batch::{Chain, MAGIC};
+use super::batch::MAGIC;
+use super::read::beginning;
 use super::recover::write_zeros;
 use super::walk::{Company, Walk, at, numbers, salvage};
 use super::{EntryBytes, JournalId, OpenError, Seq, segment};
@@ -157,8 +158,7 @@ fn check_boundary(disk: &dyn Disk, id: JournalId, place: Place) -> Result<(), Cu
             before = Some(offset);
         }
     };
-    let chain = Chain::new(id, super::read::SHARD, 1);
-    let mut walk = Walk::new(disk, chain, Company::Alone)?;
+    let mut walk = Walk::new(disk, beginning(disk, id)?, Company::Alone)?;
     let ended = walk.run(&mut |found| {
         see(found.header.segment, found.offset);
         Ok(())

@@ -42,12 +42,7 @@ pub fn read(
     if !disk.exists(segment::FOLDER).map_err(at(segment::FOLDER))? {
         return Err(OpenError::NotBegun);
     }
-    let first = list(disk)?.first().copied().unwrap_or(1);
-    // What was pruned is not missed: the first segment that is left says where it begins.
-    let chain = match chain_of(disk, id, first)? {
-        Some(beginning) if first > 1 => beginning.chain,
-        Some(_) | None => Chain::new(id, SHARD, 1),
-    };
+    let chain = beginning(disk, id)?;
     let begins = Seq(chain.next_seq);
     let mut walk = Walk::new(disk, chain, Company::Writer)?;
     let mut entries = 0;
@@ -84,5 +79,15 @@ pub fn read(
     })
 }
 
+/// The chain where the journal begins.
+pub(super) fn beginning(disk: &dyn Disk, id: JournalId) -> Result<Chain, OpenError> {
+    let first = list(disk)?.first().copied().unwrap_or(1);
+    // What was pruned is not missed: the first segment that is left says where it begins.
+    Ok(match chain_of(disk, id, first)? {
+        Some(beginning) if first > 1 => beginning.chain,
+        Some(_) | None => Chain::new(id, SHARD, 1),
+    })
+}
+
 /// One node runs one shard.
-pub(super) const SHARD: u16 = 0;
+const SHARD: u16 = 0;
