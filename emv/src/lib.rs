@@ -22,7 +22,7 @@
 //! | [`crypto::cvv`], [`crypto::cavv`] | a card's and an authentication's verification value |
 //! | [`crypto::dukpt`] | a key for each transaction of a PIN pad |
 //! | [`crypto::tr31`] | key blocks: the way in and out for keys |
-//! | [`tlv`] | one object out of a chip's data |
+//! | [`tlv`] | a chip's data: reading, checking, writing, and lists of what it wants to know |
 //!
 //! # Example
 //!
