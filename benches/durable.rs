@@ -6,8 +6,6 @@
 //! plus that of a write of 256 octets with `fdatasync`, on a file written before.
 //! `saturated`: 64 connections with 8, then with 64 messages under way. Budget: at least 0.55 of the
 //! same in memory.
-//! `recovery`: a start over a journal of 200,000 cards, each with its opening balance, and of 1.6
-//! million approvals. Budget: a million entries a second.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -16,14 +14,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-use cekr_benches::loopback::{
-    Caller, echo, median, median_of, options, rate, stand_on_core, switch,
-};
-use cekr_benches::{NOW, Template, financial, link, load_policy, new_card};
-use cekr_iso8583::CEKR87;
-use cekr_switch::config::{Address, Config, Durability};
-use cekr_switch::engine::{Engine, Outgoing};
-use cekr_switch::server::Server;
+use cekr_benches::loopback::{Caller, echo, median, median_of, rate, stand_on_core, switch};
 
 const CONNECTIONS: usize = 64;
 
@@ -118,58 +109,5 @@ fn saturated(_: &mut Criterion) {
     }
 }
 
-const RECOVERED_CARDS: u64 = 200_000;
-const APPROVALS_PER_CARD: u64 = 8;
-
-fn recovery(_: &mut Criterion) {
-    let dir = Scratch::new("recovery");
-    let bind = || {
-        let mut config = Config::default();
-        config.data.durability = Durability::Sync;
-        config.data.dir = dir.0.to_str().expect("a path of letters").to_owned();
-        config.switch.answers_window_s = 0;
-        load_policy(&mut config.policy);
-        config.listener.first_mut().addr = Address::parse("127.0.0.1:0").expect("an address");
-        config.http.addr = Address::parse("127.0.0.1:0").expect("an address");
-        Server::bind(config, options()).expect("a start")
-    };
-    {
-        let server = bind();
-        let shard = server.control().shard();
-        for n in 0..RECOVERED_CARDS {
-            shard.issue(new_card(n), NOW).expect("a new card");
-            settle_each(&server, n);
-        }
-        let engine = Engine::new(shard.clone(), cekr_benches::policy());
-        let mut out = Outgoing::default();
-        for n in 0..RECOVERED_CARDS * APPROVALS_PER_CARD {
-            let card = n * 7_919 % RECOVERED_CARDS;
-            let mut template = Template::new(&financial(&CEKR87, card));
-            template.set_terminal(n / 1_000_000);
-            template.set_key(n);
-            out.clear();
-            engine.handle_read(&link(), &template.frame, NOW, &mut out).expect("a whole frame");
-            settle_each(&server, n);
-        }
-        server.settle().expect("a whole disk");
-        shard.journal().close().expect("a clean stop");
-    }
-    for _ in 0..3 {
-        let begun = Instant::now();
-        let server = bind();
-        let took = begun.elapsed();
-        let entries = server.recovered().expect("a journal").entries;
-        let rate = entries as f64 / took.as_secs_f64();
-        println!("recovery: {entries} entries in {took:?}, {rate:.0}/s (budget 1,000,000/s)");
-    }
-}
-
-/// Waits for the disk now and then, so that the journal's queue is never full.
-fn settle_each(server: &Server, n: u64) {
-    if n.is_multiple_of(10_000) {
-        server.settle().expect("a whole disk");
-    }
-}
-
-criterion_group!(durable, round_trip, saturated, recovery);
+criterion_group!(durable, round_trip, saturated);
 criterion_main!(durable);

@@ -57,7 +57,7 @@ pub fn switch(dir: Option<&Path>) -> Running {
 }
 
 /// How a bench's switch starts.
-pub fn options() -> Options {
+fn options() -> Options {
     Options {
         start_key: StartKey::development(),
         clock: Clock::system().expect("the calendar"),
