@@ -1,11 +1,11 @@
 //! What it costs that nothing answered is lost: the switch with its journal on disk, beside a bare
-//! echo, a bare write and sync on the same file system, and the switch in memory, in turns within one
-//! run. `CEKR_BENCH_DIR` says where; by default the system's directory for temporary files.
+//! echo, a bare write and sync on the same file system, and the switch in memory, in turns within
+//! one run. `CEKR_BENCH_DIR` says where; by default the system's directory for temporary files.
 //!
 //! `round_trip`: one 0200 under way, all on one core. Budget: at most 1.4 times the echo's median
 //! plus that of a write of 256 octets with `fdatasync`, on a file written before.
-//! `saturated`: 64 connections with 8, then with 64 messages under way. Budget: at least 0.55 of the
-//! same in memory.
+//! `saturated`: 64 connections with 8, then with 64 messages under way. Budget: at least 0.55 of
+//! the same in memory.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -140,8 +140,8 @@ pub fn policy() -> Policy {
 
 /// An engine in memory with `cards` cards, rich and without limits, in this state.
 pub fn engine(cards: u64, status: CardStatus, ticks: Channels) -> Engine {
-    // Small enough to be reused within a bench, and hot where few cards are: what is measured is the
-    // work, not fresh memory.
+    // Small enough to be reused within a bench, and hot where few cards are: what is measured is
+    // the work, not fresh memory.
     let recent_max = if cards > 1_024 { 1 << 16 } else { 1 << 12 };
     let config = JournalConfig { recent_max, ..JournalConfig::default() };
     let journal = Journal::memory(&config);
