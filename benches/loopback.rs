@@ -1,6 +1,6 @@
 //! What the benches over loopback TCP share: a switch, a bare echo with the same reads and writes,
-//! and callers. Each thread stands on a core of its bench's choosing: left to the system, server and
-//! caller are at times on one core and at times on two, and a round trip is 15 us or 75 by turns.
+//! and callers. Each thread stands on a core of its bench's choosing: left to the system, server
+//! and caller are at times on one core and at times on two, and a round trip is 15 us or 75.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

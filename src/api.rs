@@ -162,6 +162,7 @@ pub fn data(page: &Value) -> Vec<Value> {
     page["data"].as_array().cloned().unwrap_or_default()
 }
 
+/// A change waits for the disk; a switch that needs longer is in trouble.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -279,8 +279,6 @@ fn tick(card: &Value, channel: &str) -> &'static str {
     if card["channels"][channel].as_bool().unwrap_or(false) { "on" } else { "off" }
 }
 
-/// A change waits for the disk; a switch that needs longer is in trouble.
-
 #[cfg(test)]
 mod tests {
     use super::*;
