@@ -183,8 +183,9 @@ fn must_survive(request: &Told, code: &str, cards: &[CardSpec]) -> bool {
     match request.mti {
         120..=121 | 220..=221 => changes,
         302..=303 => changes && is_ours && request.text(91) != Some("5"),
-        500..=521 => code != "30",
-        800.. => code == "00" && request.text(70) == Some("201"),
+        500 | 501 | 520 | 521 => code != "30",
+        800 | 801 => code == "00" && request.text(70) == Some("201"),
+        500.. => false,
         _ => changes && is_ours && !is_enquiry,
     }
 }

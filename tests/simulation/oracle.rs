@@ -10,7 +10,7 @@ use cekr_issuer::{CardStatus, Channels, Now};
 
 use crate::account::{Account, Money, Undone};
 use crate::read::{Ask, Key, Read, read_key, read_money, read_reversal, stranger};
-use crate::support::{CardSpec, Told};
+use crate::support::{CardSpec, Told, luhn_holds};
 use crate::totals::{Booked, Kind, Totals};
 
 /// The settings of a world, as plain numbers; zero switches a limit off.
@@ -58,9 +58,16 @@ pub struct Verdict {
     pub totals: Option<Box<[(u8, String)]>>,
 }
 
-/// The holder of every number that no card of ours has: what is kept of them does not tell them
-/// apart.
+/// The holder of every number that no card of ours has: what is kept of them tells them apart by
+/// their ends.
 const NOBODY: u64 = 0;
+
+/// The first six and the last four digits of a card's number; `None` of what is no card's.
+fn ends_of(number: &str) -> Option<String> {
+    let is_number = (13..=19).contains(&number.len()) && !number.starts_with('0');
+    let is_card = is_number && luhn_holds(number.parse().ok()?);
+    is_card.then(|| format!("{}{}", &number[..6], &number[number.len() - 4..]))
+}
 
 /// A reply that says no more than a code.
 pub fn say(code: &'static str) -> Verdict {
@@ -86,7 +93,15 @@ struct Answered {
 /// What a request with a known key must have in common with the first.
 #[derive(Clone, Eq, PartialEq)]
 enum About {
-    Card { pan: u64, code: String, amount: u64, currency: String, moved: bool },
+    Card {
+        pan: u64,
+        /// The ends of a number that is none of ours, where it is a card's at all.
+        stranger: Option<String>,
+        code: String,
+        amount: u64,
+        currency: String,
+        moved: bool,
+    },
     Other,
 }
 
@@ -289,10 +304,13 @@ impl Oracle {
 
     fn answered_before(&self, read: &Read<'_>) -> Option<Verdict> {
         let given = self.answered.get(&read.key)?;
-        let About::Card { pan, code, amount, currency, .. } = &given.about else { return None };
+        let About::Card { pan, stranger, code, amount, currency, .. } = &given.about else {
+            return None;
+        };
         let number = read.number.parse().unwrap_or(NOBODY);
         let holder = if self.accounts.contains_key(&number) { number } else { NOBODY };
         let is_same = holder == *pan
+            && (stranger.is_none() || *stranger == ends_of(&read.number))
             && read.told.text(3) == Some(code.as_str())
             && read.asked == *amount
             && read.currency == *currency;
@@ -302,6 +320,7 @@ impl Oracle {
     fn remember(&mut self, read: &Read<'_>, pan: u64, verdict: &Verdict, moved: bool) {
         let about = About::Card {
             pan,
+            stranger: ends_of(&read.number).filter(|_| pan == NOBODY),
             code: read.told.text(3).unwrap().to_owned(),
             amount: read.asked,
             currency: read.currency.clone(),
