@@ -22,8 +22,7 @@ use self::given::{Given, Operation};
 /// Computes a cryptogram, a key, a PIN block, a reference or a fee from its parts, in clear
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  cekr calc pvv --in '{\"pvk\":\"FD795410AD57075B15A4E3B05137B054\",\"pvki\":\"4\",\\
-      \"pan\":\"4709679530119289\",\"pin\":\"8909\"}'
+  cekr calc des_kcv --in '{\"key\":\"0123456789ABCDEFFEDCBA9876543210\"}'
   cekr calc atm_fee --in '{\"amount\":30010}'
   cekr calc arqc_cvn18 --in - < transaction.json
 Keys, PINs and card numbers come out as they are. A command line can be read by others on the same
