@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(cents("24.90"), Ok(24_90));
         assert_eq!(cents("2490"), Ok(24_90));
         assert_eq!(cents("-5.00"), Ok(-5_00));
-        for wrong in ["", "-", "1.2.3", "x", "24.9"] {
+        for wrong in ["", "-", "1.2.3", "x", "24.901"] {
             assert!(cents(wrong).is_err(), "{wrong}");
         }
     }
