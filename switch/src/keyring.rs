@@ -87,7 +87,7 @@ pub enum KeyringError {
         version: u16,
     },
     /// Another start key wrapped these keys.
-    #[error("the start key is not the one that this directory was made with")]
+    #[error("the start key (CEKR_START_KEY) is not the one that this directory was made with")]
     WrongStartKey,
 }
 
