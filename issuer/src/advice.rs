@@ -31,7 +31,7 @@ pub(crate) fn decide(
     }
     match find(request, &ask.named, card) {
         Some(named) if request.key.class == 2 => Ok(complete(request, ask, card, named)),
-        Some(named) if card.transactions().takes_more(named) => {
+        Some(named) if takes(request, named, card) => {
             elsewhere(request, ask, card, policy, Sum::AddsTo(named.first_of_hold()))
         }
         Some(named) => Ok(park(ParkCause::KnownAlready, named.seq)),
@@ -41,6 +41,12 @@ pub(crate) fn decide(
         }
         None => elsewhere(request, ask, card, policy, own_sum(request)),
     }
+}
+
+/// Whether the advice can add to the hold that it names: cash is no part of an estimate.
+fn takes(request: &Request, named: &Transaction, card: &Card) -> bool {
+    let is_cash = request.place == Place::Cashpoint || !request.cash.is_zero();
+    !is_cash && card.transactions().takes_more(named)
 }
 
 fn own_sum(request: &Request) -> Sum {

@@ -321,7 +321,8 @@ impl Account {
         if let Some(named) = named.filter(|_| read.key.class == 2) {
             return self.complete(read, named);
         }
-        let hold = self.open_hold(read);
+        // Cash is no part of an estimate.
+        let hold = self.open_hold(read).filter(|_| ask != Ask::Withdrawal && read.cash == 0);
         let is_unknown = hold.is_none() && (named.is_some() || read.told.text(90).is_some());
         if is_unknown || self.status == CardStatus::Closed || !read.did_happen() {
             return parked;
