@@ -242,7 +242,7 @@ fn a_wrong_start_key_is_refused_before_anything_is_written() {
     let scratch = Scratch::new("start-key");
     let setup = used(&scratch, "whole");
     let ended = refused(&setup.clone().with("CEKR_START_KEY", &"5A".repeat(32)), "another key");
-    assert!(ended.stderr.contains("the start key is not the one"), "{ended:?}");
+    assert!(ended.stderr.contains("the start key (CEKR_START_KEY) is not the one"), "{ended:?}");
     assert_eq!(setup.start().stop().code, Some(0));
 }
 
