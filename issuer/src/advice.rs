@@ -7,14 +7,14 @@
 use crate::card::Card;
 use crate::controls::CardStatus;
 use crate::decide::{
-    Authorization, Completion, Decision, Decline, Effect, fee_of, find, hold_days, park,
+    Authorization, Completion, Decision, Decline, Effect, fee_of, find, own_sum, park,
 };
 use crate::entry::{Authority, ParkCause, Place, Seq, Sum};
-use crate::fee;
 use crate::money::{Amount, Balance};
 use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::request::{AdviceAsk, Outcome, Request};
+use crate::settlement::{Settlement, settle};
 use crate::transaction::{Money, Transaction};
 
 pub(crate) fn decide(
@@ -49,14 +49,6 @@ fn takes(request: &Request, named: &Transaction, card: &Card) -> bool {
     !is_cash && card.transactions().takes_more(named)
 }
 
-fn own_sum(request: &Request) -> Sum {
-    if request.is_estimated() && request.place != Place::Cashpoint {
-        Sum::Estimated
-    } else {
-        Sum::Exact
-    }
-}
-
 /// An approval that was given elsewhere: 012x holds, 022x posts.
 fn elsewhere(
     request: &Request,
@@ -70,26 +62,15 @@ fn elsewhere(
     }
     let fee = fee_of(request, policy)?;
     let available = card.available().minus(request.amount.saturating_add(fee));
-    if available < LOWEST || !card.transactions().has_room() {
+    if available < Balance::TOLD_MIN || !card.transactions().has_room() {
         return Err(Reason::TryLater.into());
     }
-    Ok(Decision::Approve(Effect::Authorize(Authorization {
-        reason: Reason::Approved,
-        amount: request.amount,
-        fee,
-        cash: request.cash,
-        place: request.place,
-        hold_days: hold_days(request, policy),
-        pin_tries: None,
-        sum,
-        authority: Authority::Elsewhere,
-    })))
+    let whole = Authorization::whole(request, fee, policy);
+    let advised = Authorization { sum, authority: Authority::Elsewhere, ..whole };
+    Ok(Decision::Approve(Effect::Authorize(advised)))
 }
 
-/// Below what DE 54 can tell no balance goes, whatever is advised.
-const LOWEST: Balance = Balance::from_minor(-Balance::TOLD_MAX.minor());
-
-/// Posts a hold: up to a fifth above it in full, otherwise the hold, and the rest waits.
+/// Posts a hold, once.
 fn complete(request: &Request, ask: &AdviceAsk, card: &Card, named: &Transaction) -> Decision {
     match named.money {
         Money::Completed { .. } => return park(ParkCause::AlreadyCompleted, named.seq),
@@ -98,37 +79,15 @@ fn complete(request: &Request, ask: &AdviceAsk, card: &Card, named: &Transaction
         }
         Money::Held { .. } | Money::Released => {}
     }
-    let transactions = card.transactions();
-    let original = named.first_of_hold();
-    let first = transactions.by_seq(original).unwrap_or(named);
-    let approved = sum_of(transactions.hold(original), |part| part.amount_left);
-    if approved.is_zero() {
-        return park(ParkCause::OriginalReversed, original);
-    }
     let told = match ask.outcome {
         Outcome::Approved => request.amount,
         Outcome::Declined => Amount::default(),
     };
-    let is_near = told.minor().saturating_mul(5) <= approved.minor().saturating_mul(6);
-    let amount = if is_near { told } else { approved };
-    let fee = if first.fee.is_zero() {
-        Amount::default()
-    } else {
-        fee::cashpoint(transactions.cash_of_hold(original, amount))
-    };
-    let held = sum_of(transactions.hold(original), |part| match part.money {
-        Money::Held { .. } => part.amount_left.saturating_add(part.fee_left),
-        Money::Completed { .. } | Money::Posted | Money::RefundPending { .. } | Money::Released => {
-            Amount::default()
+    let original = named.first_of_hold();
+    match settle(card.transactions(), original, told) {
+        None => park(ParkCause::OriginalReversed, original),
+        Some(Settlement { amount, fee, held, parked }) => {
+            Decision::Approve(Effect::Complete(Completion { original, amount, fee, held, parked }))
         }
-    });
-    let parked = told.saturating_sub(amount);
-    Decision::Approve(Effect::Complete(Completion { original, amount, fee, held, parked }))
-}
-
-fn sum_of<'t>(
-    parts: impl Iterator<Item = &'t Transaction>,
-    of: impl Fn(&Transaction) -> Amount,
-) -> Amount {
-    parts.fold(Amount::default(), |sum, part| sum.saturating_add(of(part)))
+    }
 }

@@ -15,7 +15,7 @@ use crate::limit::{Spending, Spent};
 use crate::money::{Amount, Balance, lessened};
 use crate::planted::{self, Fault};
 use crate::time::Now;
-use crate::transaction::{Money, Transaction, Transactions};
+use crate::transaction::{Money, Transaction, Transactions, taken};
 
 /// Wrong PINs after which no PIN is tried any more.
 pub const PIN_TRIES_MAX: u8 = 3;
@@ -318,14 +318,17 @@ impl Card {
         let answered = &fact.answered;
         self.held = self.held.saturating_sub(fact.held);
         self.balance = self.balance.minus(answered.amount.saturating_add(answered.fee));
-        let Some(first) = self.transactions.by_seq(fact.original) else {
-            return;
-        };
-        let cash = self.transactions.cash_of_hold(fact.original, answered.amount);
-        let refunded = self.transactions.refunded_of_hold(fact.original);
-        let posted = Transaction::completed(seq, entry.at, fact, first, (cash, refunded));
-        self.spend_instead(&posted, fact.original);
-        self.transactions.complete_hold(fact.original, seq, entry.at);
+        let sums = (answered.amount, answered.fee);
+        if let Some(posted) = self.transactions.posted_of_hold(fact.original, (seq, entry.at), sums)
+        {
+            self.settle_hold(fact.original, posted.completed(fact));
+        }
+    }
+
+    /// `posted` takes the place of the hold that begins with the entry `first`.
+    fn settle_hold(&mut self, first: Seq, posted: Transaction) {
+        self.spend_instead(&posted, first);
+        self.transactions.complete_hold(first, posted.seq, posted.at);
         self.due_first = self.transactions.next_expiry();
         self.transactions.push(posted);
     }
@@ -366,15 +369,11 @@ impl Card {
                 self.transactions.push(forced);
             }
             ClearedAs::Posted => {
-                if let Some(first) = self.transactions.by_seq(fact.original) {
-                    let taken = Amount::from_minor(fact.change.minor().unsigned_abs());
-                    let cash = self.transactions.cash_of_hold(fact.original, taken);
-                    let refunded = self.transactions.refunded_of_hold(fact.original);
-                    let posted = Transaction::cleared(seq, entry.at, fact, first, (cash, refunded));
-                    self.spend_instead(&posted, fact.original);
-                    self.transactions.complete_hold(fact.original, seq, entry.at);
-                    self.due_first = self.transactions.next_expiry();
-                    self.transactions.push(posted);
+                let sums = (taken(fact.change), taken(fact.fee_change));
+                let made = (seq, entry.at);
+                if let Some(posted) = self.transactions.posted_of_hold(fact.original, made, sums) {
+                    let posted = Transaction { is_cleared: true, ..posted };
+                    self.settle_hold(fact.original, posted);
                 }
             }
             ClearedAs::Refunded => self.apply_refund_cleared(fact),

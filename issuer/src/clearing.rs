@@ -19,6 +19,7 @@ use crate::entry::{
 use crate::fee;
 use crate::money::{Amount, Balance};
 use crate::reply::auth_code;
+use crate::settlement::settle;
 use crate::transaction::{Money, Transaction};
 
 /// One line of a clearing file.
@@ -105,43 +106,22 @@ impl Line {
         }
         let transactions = card.transactions();
         let first = transactions.by_seq(named.first_of_hold()).unwrap_or(named);
-        let parts = || transactions.hold(first.seq);
-        let sum = |of: fn(&Transaction) -> Amount| {
-            parts().fold(Amount::default(), |sum, part| sum.saturating_add(of(part)))
-        };
-        let approved = sum(|part| part.amount_left);
-        if approved.is_zero() {
+        let Some(settled) = settle(transactions, first.seq, amount) else {
             return Err((LineCause::OriginalReversed, first.seq));
-        }
-        let is_near = amount.minor().saturating_mul(5) <= approved.minor().saturating_mul(6);
-        let due = if is_near { amount } else { approved };
-        let fee = if first.fee.is_zero() {
-            Amount::default()
+        };
+        let (how, before, fee_before) = if first.money == Money::Posted {
+            (ClearedAs::Adjusted, first.amount_left, first.fee_left)
         } else {
-            fee::cashpoint(transactions.cash_of_hold(first.seq, due))
+            (ClearedAs::Posted, Amount::default(), Amount::default())
         };
-        let posted_before = match first.money {
-            Money::Posted => (first.amount_left, first.fee_left),
-            Money::Completed { .. }
-            | Money::Held { .. }
-            | Money::RefundPending { .. }
-            | Money::Released => (Amount::default(), Amount::default()),
-        };
-        let held = sum(|part| match part.money {
-            Money::Held { .. } => part.amount_left.saturating_add(part.fee_left),
-            Money::Completed { .. }
-            | Money::Posted
-            | Money::RefundPending { .. }
-            | Money::Released => Amount::default(),
-        });
         Ok(Effect {
-            how: if first.money == Money::Posted { ClearedAs::Adjusted } else { ClearedAs::Posted },
+            how,
             original: first.seq,
             place: first.place,
-            change: difference(posted_before.0, due),
-            fee_change: difference(posted_before.1, fee),
-            held,
-            parked: amount.saturating_sub(due),
+            change: difference(before, settled.amount),
+            fee_change: difference(fee_before, settled.fee),
+            held: settled.held,
+            parked: settled.parked,
         })
     }
 
@@ -154,7 +134,7 @@ impl Line {
         let place = if is_cash { Place::Cashpoint } else { Place::Shop };
         let fee = if is_cash { fee::cashpoint(amount) } else { Amount::default() };
         let total = amount.saturating_add(fee);
-        if card.available().minus(total) < Balance::from_minor(-Balance::TOLD_MAX.minor()) {
+        if card.available().minus(total) < Balance::TOLD_MIN {
             return Err((LineCause::AmountTooLarge, Seq::NONE));
         }
         Ok(Effect {
@@ -197,8 +177,8 @@ impl Line {
     }
 
     fn cleared(&self, card: &Card, effect: &Effect) -> Cleared {
-        let change = Balance::from_minor(effect.change.minor() + effect.fee_change.minor());
-        let after = |before: Balance| Balance::from_minor(before.minor() + change.minor());
+        let after =
+            |before: Balance| before.changed_by(effect.change).changed_by(effect.fee_change);
         Cleared {
             line: self.key,
             how: effect.how,

@@ -108,6 +108,23 @@ pub struct Authorization {
     pub authority: Authority,
 }
 
+impl Authorization {
+    /// All that `request` asks, approved here, its amount exact.
+    pub(crate) fn whole(request: &Request, fee: Amount, policy: &Policy) -> Self {
+        Self {
+            reason: Reason::Approved,
+            amount: request.amount,
+            fee,
+            cash: request.cash,
+            place: request.place,
+            hold_days: hold_days(request, policy),
+            pin_tries: None,
+            sum: Sum::Exact,
+            authority: Authority::Here,
+        }
+    }
+}
+
 /// A hold to be posted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Completion {
@@ -448,17 +465,8 @@ fn funds(
     if !card.transactions().has_room() {
         return Err(Reason::TryLater.into());
     }
-    let whole = Authorization {
-        reason: Reason::Approved,
-        amount: request.amount,
-        fee,
-        cash: request.cash,
-        place: request.place,
-        hold_days: hold_days(request, policy),
-        pin_tries,
-        sum: sum(request, card),
-        authority: Authority::Here,
-    };
+    let whole = Authorization::whole(request, fee, policy);
+    let whole = Authorization { pin_tries, sum: sum(request, card), ..whole };
     if available.covers(request.amount.saturating_add(fee)) {
         return Ok(Decision::Approve(Effect::Authorize(whole)));
     }
@@ -504,7 +512,7 @@ fn quote_fee(request: &Request) -> Result<Decision, Decline> {
 }
 
 /// A 01xx holds, a 02xx posts at once.
-pub(crate) fn hold_days(request: &Request, policy: &Policy) -> u8 {
+fn hold_days(request: &Request, policy: &Policy) -> u8 {
     if request.key.class != 1 {
         return 0;
     }
@@ -519,24 +527,22 @@ pub(crate) fn hold_days(request: &Request, policy: &Policy) -> u8 {
 
 /// Whether the amount is the last word, and if it adds to an estimate, to which.
 fn sum(request: &Request, card: &Card) -> Sum {
-    if !request.is_estimated() || request.place == Place::Cashpoint {
-        return Sum::Exact;
+    let own = own_sum(request);
+    if let (Sum::Estimated, Ask::Increment(named)) = (own, &request.ask)
+        && let Some(hold) = find(request, named, card)
+        && card.transactions().takes_more(hold)
+    {
+        return Sum::AddsTo(hold.first_of_hold());
     }
-    let named = match request.ask {
-        Ask::Increment(named) => find(request, &named, card),
-        Ask::AccountCheck
-        | Ask::Advice(_)
-        | Ask::BalanceInquiry
-        | Ask::FeeEnquiry
-        | Ask::PinChange
-        | Ask::Purchase
-        | Ask::Refund { .. }
-        | Ask::Reversal(_)
-        | Ask::Withdrawal => None,
-    };
-    match named {
-        Some(hold) if card.transactions().takes_more(hold) => Sum::AddsTo(hold.first_of_hold()),
-        Some(_) | None => Sum::Estimated,
+    own
+}
+
+/// Whether the amount is the last word, for a request that adds to nothing.
+pub(crate) fn own_sum(request: &Request) -> Sum {
+    if request.is_estimated() && request.place != Place::Cashpoint {
+        Sum::Estimated
+    } else {
+        Sum::Exact
     }
 }
 

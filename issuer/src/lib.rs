@@ -37,6 +37,7 @@ pub mod reconciliation;
 pub mod reply;
 pub mod request;
 pub mod reversal;
+mod settlement;
 pub mod snapshot;
 pub mod time;
 pub mod transaction;

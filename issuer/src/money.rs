@@ -16,6 +16,9 @@ impl Balance {
     /// load makes a balance larger.
     pub const TOLD_MAX: Self = Self(999_999_999_999);
 
+    /// The least that DE 54 can tell: nothing that happened elsewhere takes a balance below it.
+    pub const TOLD_MIN: Self = Self(-Self::TOLD_MAX.0);
+
     /// `minor` cents.
     #[must_use]
     pub const fn from_minor(minor: i64) -> Self {

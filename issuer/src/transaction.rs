@@ -6,7 +6,7 @@ use alloc::collections::VecDeque;
 
 use cekr_iso8583::{CurrencyCode, MerchantId, Rrn};
 
-use crate::entry::{Authorized, Cleared, Completed, Place, Refund, Seq, Sum};
+use crate::entry::{Answered, Authorized, Cleared, Completed, Place, Refund, Seq, Sum};
 use crate::key::RequestKey;
 use crate::money::{Amount, Balance};
 use crate::network::NO_TERMINAL;
@@ -102,71 +102,32 @@ pub struct Transaction {
 
 impl Transaction {
     pub(crate) fn new(seq: Seq, at: u64, date: LocalDate, fact: &Authorized) -> Self {
-        let answered = &fact.answered;
         let money = if fact.hold_days == 0 {
             Money::Posted
         } else {
             Money::Held { expires_at: at + u64::from(fact.hold_days) * DAY_MS }
         };
         Self {
-            seq,
-            at,
-            date,
-            key: answered.key,
-            rrn: answered.rrn,
-            merchant: answered.merchant,
-            transaction_amount: answered.transaction_amount,
-            currency: answered.currency,
-            amount: answered.amount,
-            billed: answered.amount,
             cash: fact.cash,
-            fee: answered.fee,
-            amount_left: answered.amount,
-            fee_left: answered.fee,
-            refunded: Amount::from_minor(0),
             place: fact.place,
             sum: fact.sum,
-            is_cleared: false,
-            is_faulted: false,
             money,
-        }
-    }
-
-    /// What the completion `fact` made of the hold `of`.
-    pub(crate) fn completed(
-        seq: Seq,
-        at: u64,
-        fact: &Completed,
-        of: &Self,
-        (cash, refunded): (Amount, Amount),
-    ) -> Self {
-        let answered = &fact.answered;
-        Self {
-            seq,
-            at,
-            key: answered.key,
-            rrn: answered.rrn,
-            transaction_amount: answered.transaction_amount,
-            currency: answered.currency,
-            amount: answered.amount,
-            billed: answered.amount.saturating_add(fact.parked),
-            cash,
-            fee: answered.fee,
-            amount_left: answered.amount,
-            fee_left: answered.fee,
-            refunded,
-            sum: Sum::Exact,
-            is_cleared: false,
-            is_faulted: false,
-            money: Money::Posted,
-            // Day, place and merchant stay those of the approval: it used up that day's limits.
-            ..*of
+            ..Self::asked(seq, at, date, &fact.answered)
         }
     }
 
     /// The announced refund of `fact`.
     pub(crate) fn refund(seq: Seq, at: u64, date: LocalDate, fact: &Refund) -> Self {
-        let answered = &fact.answered;
+        Self {
+            fee: Amount::from_minor(0),
+            fee_left: Amount::from_minor(0),
+            money: Money::RefundPending { of: fact.original },
+            ..Self::asked(seq, at, date, &fact.answered)
+        }
+    }
+
+    /// What was asked, posted, with no cash in it.
+    fn asked(seq: Seq, at: u64, date: LocalDate, answered: &Answered) -> Self {
         Self {
             seq,
             at,
@@ -179,41 +140,28 @@ impl Transaction {
             amount: answered.amount,
             billed: answered.amount,
             cash: Amount::from_minor(0),
-            fee: Amount::from_minor(0),
+            fee: answered.fee,
             amount_left: answered.amount,
-            fee_left: Amount::from_minor(0),
+            fee_left: answered.fee,
             refunded: Amount::from_minor(0),
             place: Place::Shop,
             sum: Sum::Exact,
             is_cleared: false,
             is_faulted: false,
-            money: Money::RefundPending { of: fact.original },
+            money: Money::Posted,
         }
     }
 
-    /// What the clearing line `fact` made of the hold `of`.
-    pub(crate) fn cleared(
-        seq: Seq,
-        at: u64,
-        fact: &Cleared,
-        of: &Self,
-        (cash, refunded): (Amount, Amount),
-    ) -> Self {
-        let amount = taken(fact.change);
-        let fee = taken(fact.fee_change);
+    /// What was posted, as the completion `fact` names it.
+    pub(crate) fn completed(self, fact: &Completed) -> Self {
+        let answered = &fact.answered;
         Self {
-            seq,
-            at,
-            amount,
-            cash,
-            fee,
-            amount_left: amount,
-            fee_left: fee,
-            refunded,
-            sum: Sum::Exact,
-            is_cleared: true,
-            money: Money::Posted,
-            ..*of
+            key: answered.key,
+            rrn: answered.rrn,
+            transaction_amount: answered.transaction_amount,
+            currency: answered.currency,
+            billed: answered.amount.saturating_add(fact.parked),
+            ..self
         }
     }
 
@@ -316,7 +264,7 @@ const fn cash_of(amount: Amount, goods: Amount, cash: Amount) -> Amount {
 }
 
 /// What a change of the account has taken from it.
-const fn taken(change: Balance) -> Amount {
+pub(crate) const fn taken(change: Balance) -> Amount {
     Amount::from_minor(if change.minor() < 0 { change.minor().unsigned_abs() } else { 0 })
 }
 
@@ -423,11 +371,6 @@ impl Transactions {
         self.by_seq_mut(by)
     }
 
-    /// What refunds announced so far give back of the hold that begins with the entry `first`.
-    pub(crate) fn refunded_of_hold(&self, first: Seq) -> Amount {
-        self.hold(first).fold(Amount::default(), |sum, part| sum.saturating_add(part.refunded))
-    }
-
     /// Whether a message with an estimated amount can still add to the hold of `part`.
     #[must_use]
     pub fn takes_more(&self, part: &Transaction) -> bool {
@@ -452,6 +395,32 @@ impl Transactions {
             (Amount::saturating_add(goods, other), Amount::saturating_add(cash, part.cash))
         });
         cash_of(posted, goods, cash)
+    }
+
+    /// What a settlement posts of the hold that begins with the entry `first`. Day, place and
+    /// merchant stay those of the approval: it used up that day's limits.
+    pub(crate) fn posted_of_hold(
+        &self,
+        first: Seq,
+        (seq, at): (Seq, u64),
+        (amount, fee): (Amount, Amount),
+    ) -> Option<Transaction> {
+        let refunded = self.hold(first).map(|part| part.refunded);
+        Some(Transaction {
+            seq,
+            at,
+            amount,
+            cash: self.cash_of_hold(first, amount),
+            fee,
+            amount_left: amount,
+            fee_left: fee,
+            refunded: refunded.fold(Amount::from_minor(0), Amount::saturating_add),
+            sum: Sum::Exact,
+            is_cleared: false,
+            is_faulted: self.hold(first).any(|part| part.is_faulted),
+            money: Money::Posted,
+            ..*self.by_seq(first)?
+        })
     }
 
     /// Where the hold begins, and in how many transactions from there its parts stand: nothing is

@@ -172,3 +172,22 @@ fn a_reversal_names_its_original_at_its_own_terminal_only() {
     assert_eq!(account.code(&request.reversed(400, 3)), "00");
     assert_eq!(account.money(), (OPENING as i64, OPENING as i64));
 }
+
+#[test]
+fn one_fault_of_a_machine_stays_one_when_its_hold_was_completed_meanwhile() {
+    let mut account = Account::new(Channels::ALL, 1_000_00);
+    let withdrawal = Message::withdrawal(1, 100_00).of_mti(100);
+    assert_eq!(account.code(&withdrawal), "00");
+    let actual = format!("{:012}{:012}C{:08}C{:08}", 60_00, 0, 0, 0);
+    let part = withdrawal.reversed(420, 2).with(39, "32").with(95, actual);
+    assert_eq!(account.code(&part), "00");
+    assert_eq!(account.card.dispense_faults(account.now), 1);
+
+    let completion = withdrawal.reversed(220, 3).with(4, "000000006000");
+    assert_eq!(account.code(&completion), "00");
+    assert_eq!(account.money(), (925_00, 925_00), "60.00 and a fee of 15.00");
+    assert_eq!(account.code(&completion.reversed(420, 4).with(39, "21")), "00");
+    assert_eq!(account.money(), (1_000_00, 1_000_00));
+    assert_eq!(account.card.dispense_faults(account.now), 1);
+    account.audit();
+}
