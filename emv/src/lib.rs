@@ -22,6 +22,7 @@
 //! | [`crypto::cvv`], [`crypto::cavv`] | a card's and an authentication's verification value |
 //! | [`crypto::dukpt`] | a key for each transaction of a PIN pad |
 //! | [`crypto::tr31`] | key blocks: the way in and out for keys |
+//! | [`data`] | verification results, profiles and capabilities, bit by bit under their names |
 //! | [`tlv`] | a chip's data: reading, checking, writing, and lists of what it wants to know |
 //!
 //! # Example
@@ -53,6 +54,7 @@
 
 pub mod card_number;
 pub mod crypto;
+pub mod data;
 pub mod keys;
 pub mod pin;
 pub mod tlv;
