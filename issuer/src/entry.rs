@@ -202,9 +202,9 @@ impl Entry {
         }
     }
 
-    /// The answer within, where the entry came of a terminal's request.
+    /// What the entry came of.
     #[must_use]
-    pub const fn answered(&self) -> Option<&Answered> {
+    pub const fn origin(&self) -> Origin<'_> {
         match &self.fact {
             Fact::Authorized(Authorized { answered, .. })
             | Fact::Completed(Completed { answered, .. })
@@ -218,14 +218,33 @@ impl Entry {
             | Fact::Reconciled(Reconciled { answered, .. })
             | Fact::RefundPending(Refund { answered, .. })
             | Fact::ReversalRemembered(Remembered { answered, .. })
-            | Fact::Reversed(Reversed { answered, .. }) => Some(answered),
-            Fact::Cleared(_)
-            | Fact::ControlsSet(_)
+            | Fact::Reversed(Reversed { answered, .. }) => Origin::Answered(answered),
+            Fact::Cleared(Cleared { line, .. }) | Fact::LineParked(LineParked { line, .. }) => {
+                Origin::Line(*line)
+            }
+            Fact::ControlsSet(_)
             | Fact::DeclinesCounted { .. }
             | Fact::HoldExpired(_)
             | Fact::Issued(_)
-            | Fact::LineParked(_)
-            | Fact::Loaded(_) => None,
+            | Fact::Loaded(_) => Origin::Own,
+        }
+    }
+
+    /// The answer within, where the entry came of a terminal's request.
+    #[must_use]
+    pub const fn answered(&self) -> Option<&Answered> {
+        match self.origin() {
+            Origin::Answered(answered) => Some(answered),
+            Origin::Line(_) | Origin::Own => None,
+        }
+    }
+
+    /// The clearing line within, where the entry came of one.
+    #[must_use]
+    pub const fn line(&self) -> Option<LineKey> {
+        match self.origin() {
+            Origin::Line(line) => Some(line),
+            Origin::Answered(_) | Origin::Own => None,
         }
     }
 
@@ -241,33 +260,17 @@ impl Entry {
         }
         self.answered().map(|answered| (answered.balance, answered.available))
     }
+}
 
-    /// The clearing line within, where the entry came of one.
-    #[must_use]
-    pub const fn line(&self) -> Option<LineKey> {
-        match &self.fact {
-            Fact::Cleared(cleared) => Some(cleared.line),
-            Fact::LineParked(parked) => Some(parked.line),
-            Fact::Authorized(_)
-            | Fact::Completed(_)
-            | Fact::ControlsSet(_)
-            | Fact::CutOver(_)
-            | Fact::Declined(_)
-            | Fact::DeclinedElsewhere(_)
-            | Fact::DeclinesCounted { .. }
-            | Fact::FileActioned(_)
-            | Fact::HoldExpired(_)
-            | Fact::Inquired(_)
-            | Fact::Issued(_)
-            | Fact::Loaded(_)
-            | Fact::Parked(_)
-            | Fact::PinChanged(_)
-            | Fact::Reconciled(_)
-            | Fact::RefundPending(_)
-            | Fact::ReversalRemembered(_)
-            | Fact::Reversed(_) => None,
-        }
-    }
+/// What an entry came of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Origin<'e> {
+    /// A terminal's request, with the answer to it.
+    Answered(&'e Answered),
+    /// A line of a clearing file.
+    Line(LineKey),
+    /// Somebody at the control API, or the clock.
+    Own,
 }
 
 #[cfg(test)]

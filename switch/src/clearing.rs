@@ -132,12 +132,12 @@ impl Control {
     ) -> Result<(Vec<LineOutcome>, Seq), ControlError> {
         let shard = self.shard();
         let now = shard.not_before_last(now);
+        let file = file_mark(file);
         let mut seen = shard.lines_seen().lock();
         let mut outcomes = Vec::with_capacity(lines.len());
         let mut newest = Seq::NONE;
         for told in lines {
-            let key =
-                LineKey { file: file_mark(file), line: told.line, content: told.content_mark() };
+            let key = LineKey { file, line: told.line, content: told.content_mark() };
             let (outcome, seq) = match seen.find(key) {
                 Some((content, _)) if content != key.content => (LineOutcome::conflict(key), None),
                 Some((_, seq)) => (LineOutcome::repeated(shard, key, seq), Some(seq)),

@@ -5,6 +5,8 @@ use cekr_issuer::{
     RequestKey, Seq,
 };
 
+use crate::journal::Full;
+
 use super::{Engine, Forgotten, Given, Tally, Ticket, Told};
 
 impl Engine {
@@ -23,7 +25,7 @@ impl Engine {
         self.at_links(&ask.key, now, tally, || ask.fact(self.shard.totals(ask.key.acquirer)))
     }
 
-    /// Answers a message about a link, once: with what is known of its key, or with a new entry.
+    /// Answers a message about a link, once.
     fn at_links(
         &self,
         key: &RequestKey,
@@ -31,42 +33,41 @@ impl Engine {
         tally: &mut Tally,
         fact: impl FnOnce() -> Fact,
     ) -> Given {
-        let shard = &*self.shard;
-        let mut desk = shard.desks().lock(Desk::Links);
-        let Some(mut held) = shard.answers().hold(shard.answers().mark(key)) else {
-            return Given::now(Reason::Internal.into());
-        };
-        match self.entry_of(key, &held) {
-            Ok(Some((seq, entry))) if entry.about == About::Desk(Desk::Links) => {
-                tally.repeats += 1;
-                return given(seq, &entry);
-            }
-            Ok(Some(_)) => return Given::now(Reason::KeyReused.into()),
-            Err(Forgotten) => return Given::now(Reason::TryLater.into()),
-            Ok(None) => {}
-        }
-        if !held.has_room(now.unix_ms) {
-            return Given::now(Reason::TryLater.into());
-        }
-        let Ok((seq, entry)) = shard.commit_desk(Desk::Links, &mut desk, now, fact()) else {
-            return Given::now(Reason::TryLater.into());
-        };
-        held.remember(seq, now.unix_ms);
-        given(seq, &entry)
+        let desks = self.shard.desks();
+        let mut desk = desks.lock(Desk::Links);
+        self.once(key, About::Desk(Desk::Links), now, tally, || {
+            self.shard.commit_desk(Desk::Links, &mut desk, now, fact())
+        })
     }
 
     /// 0302: a card is reported, or asked for.
     pub(super) fn act_on_file(&self, action: &FileAction, now: Now, tally: &mut Tally) -> Given {
-        let shard = &*self.shard;
-        let Some(cell) = action.pan.ok().and_then(|pan| shard.cards().find(pan)) else {
+        let Some(cell) = action.pan.ok().and_then(|pan| self.shard.cards().find(pan)) else {
             return Given::now(Reason::NoRecord.into());
         };
         let mut card = cell.lock();
-        let Some(mut held) = shard.answers().hold(shard.answers().mark(&action.key)) else {
+        self.once(&action.key, About::Card(card.id()), now, tally, || {
+            let entry = super::entry_of(&card, now, action.fact(&card));
+            self.shard.commit(cell, &mut card, &entry).map(|seq| (seq, entry))
+        })
+    }
+
+    /// Answers with what stands under `key`, or with the entry that `commit` makes; what it is
+    /// about is locked by the caller.
+    fn once(
+        &self,
+        key: &RequestKey,
+        about: About,
+        now: Now,
+        tally: &mut Tally,
+        commit: impl FnOnce() -> Result<(Seq, Entry), Full>,
+    ) -> Given {
+        let answers = self.shard.answers();
+        let Some(mut held) = answers.hold(answers.mark(key)) else {
             return Given::now(Reason::Internal.into());
         };
-        match self.entry_of(&action.key, &held) {
-            Ok(Some((seq, entry))) if entry.about == About::Card(card.id()) => {
+        match self.entry_of(key, &held) {
+            Ok(Some((seq, entry))) if entry.about == about => {
                 tally.repeats += 1;
                 return given(seq, &entry);
             }
@@ -77,8 +78,7 @@ impl Engine {
         if !held.has_room(now.unix_ms) {
             return Given::now(Reason::TryLater.into());
         }
-        let entry = super::entry_of(&card, now, action.fact(&card));
-        let Ok(seq) = shard.commit(cell, &mut card, &entry) else {
+        let Ok((seq, entry)) = commit() else {
             return Given::now(Reason::TryLater.into());
         };
         held.remember(seq, now.unix_ms);
