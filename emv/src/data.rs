@@ -5,9 +5,9 @@
 //! `Debug` shows the octets and the names of what is set. Nothing here judges what a bit means for
 //! a transaction.
 //!
-//! The tables follow EMV 4.3 Book 3, Annex C, and Book 4, Annex A2 and A3; for Visa's own values the
-//! sources stand beside them. Octets and bits are counted as there: octet 1 comes first, bit 8 is
-//! the highest.
+//! The tables follow EMV 4.3 Book 3, Annex C, and Book 4, Annexes A2 to A4; the sources of Visa's
+//! own values stand beside them. Octets and bits are counted as there: octet 1 comes first, bit 8
+//! is the highest.
 //!
 //! ```
 //! use cekr_emv::data::Tvr;

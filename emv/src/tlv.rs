@@ -3,7 +3,8 @@
 //! Nothing is copied: an object is a tag and a slice of what was read. [`check`] walks a whole tree
 //! once, within bounds on depth and number that no card comes near, so that what follows may trust
 //! its shape. Tags have one to three octets, lengths one to three; octets of zero between objects
-//! mean nothing. Lists of what a chip wants to be told stand in [`dol`].
+//! mean nothing. Lists of what a chip wants to be told stand in [`dol`], names and looks of the
+//! usual tags in [`tags`].
 //!
 //! ```
 //! use cekr_emv::tlv::{self, Writer};
@@ -23,6 +24,7 @@
 //! ```
 
 pub mod dol;
+pub mod tags;
 
 use core::fmt;
 
@@ -57,6 +59,13 @@ pub fn objects(data: &[u8]) -> Objects<'_> {
 #[derive(Clone, Debug)]
 pub struct Objects<'a> {
     rest: &'a [u8],
+}
+
+impl<'a> Objects<'a> {
+    /// What has not been read yet; nothing after a fault.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
 }
 
 impl<'a> Iterator for Objects<'a> {

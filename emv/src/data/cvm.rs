@@ -10,7 +10,8 @@ use core::fmt;
 ///
 /// ```
 /// use cekr_emv::data::{CvmCondition, CvmList, CvmMethod};
-/// let list = CvmList::parse(&[0, 0, 0, 0, 0, 0, 0, 0, 0x42, 0x01, 0x1F, 0x03]).expect("two rules");
+/// let value = [0, 0, 0, 0, 0, 0, 0, 0, 0x42, 0x01, 0x1F, 0x03];
+/// let list = CvmList::parse(&value).expect("two rules");
 /// let rule = list.rules().next().expect("a rule");
 /// assert_eq!(rule.method(), CvmMethod::OnlinePin);
 /// assert_eq!(rule.condition(), CvmCondition::UnattendedCash);
