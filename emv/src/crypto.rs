@@ -24,6 +24,7 @@ pub mod mac;
 pub(crate) mod modes;
 pub mod pin_block;
 pub mod pvv;
+pub mod rsa;
 pub mod script;
 pub mod tr31;
 

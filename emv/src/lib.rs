@@ -23,6 +23,7 @@
 //! | [`crypto::dukpt`] | a key for each transaction of a PIN pad |
 //! | [`crypto::tr31`] | key blocks: the way in and out for keys |
 //! | [`data`] | verification results, profiles and capabilities, bit by bit under their names |
+//! | [`crypto::rsa`], [`oda`] | certificates, signatures and enciphered PINs of a chip |
 //! | [`tlv`] | a chip's data: reading, checking, writing, and lists of what it wants to know |
 //!
 //! # Example
@@ -56,6 +57,7 @@ pub mod card_number;
 pub mod crypto;
 pub mod data;
 pub mod keys;
+pub mod oda;
 pub mod pin;
 pub mod tlv;
 
