@@ -235,7 +235,7 @@ async fn tell_story(running: &Running, seed: u64, clock: Clock, teller: &mut Tel
     let record = records.iter().find(|record| record.name == "ana").ok_or("no card ana")?;
     let card = record.card().ok_or("the card ana cannot be used at a terminal")?;
     let pin = record.pin.clone().ok_or("the card ana has no PIN")?;
-    let ana = Tender::new(card, Entry::Chip).with_pin(pin);
+    let ana = Tender::new(card, Entry::Chip).with_pin(&pin);
     let id = running.control().find("ana").ok_or("the card ana was not issued")?;
 
     let mercator = Place::shop("Mercator Kranj", "Kranj", *b"SI");

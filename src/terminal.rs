@@ -20,6 +20,7 @@ use cekr_terminal_sim::cassettes::Cassettes;
 use cekr_terminal_sim::client::{
     CashpointTerminal, Host, Note, PosTerminal, ShopTerminal, WithdrawOptions,
 };
+use cekr_terminal_sim::device::pin_pad::EncipheredPin;
 use cekr_terminal_sim::form::{Entry, Original, Sent, Tender};
 use cekr_terminal_sim::link::LinkConfig;
 use cekr_terminal_sim::outcome::{Ending, Outcome};
@@ -265,7 +266,8 @@ fn pos_form(
         }
         PosFormName::Complete => PosForm::Complete { tender, amount: sum()?, of },
         PosFormName::PinChange => {
-            let new_pin = args.new_pin.clone().ok_or_else(|| Fault::missing("--new-pin"))?;
+            let new_pin = args.new_pin.as_ref().ok_or_else(|| Fault::missing("--new-pin"))?;
+            let new_pin = EncipheredPin::development(new_pin, *tender.card.pan());
             PosForm::PinChange { tender, new_pin }
         }
         PosFormName::Preauth => PosForm::Preauthorize { tender, amount: sum()? },
@@ -298,7 +300,8 @@ pub fn run_atm(args: AtmArgs) -> ExitCode {
         };
         let new_pin = match (form, &args.new_pin) {
             (AtmFormName::PinChange, None) => return Err(Fault::missing("--new-pin")),
-            (_, new_pin) => new_pin.clone(),
+            (_, None) => None,
+            (_, Some(pin)) => Some(EncipheredPin::development(pin, *tender.card.pan())),
         };
         let host = line.open().await?;
         let mut machine = CashpointTerminal::new(host, line.place, Cassettes::default());
@@ -566,7 +569,11 @@ fn tender(common: &CommonArgs, entry: Entry) -> Result<Tender, Fault> {
         Some(EntryName::Key) => Entry::Key,
         Some(EntryName::Stripe) => Entry::Stripe,
     };
-    Ok(Tender { card, entry, pin: common.pin.clone() })
+    let tender = Tender::new(card, entry);
+    Ok(match &common.pin {
+        None => tender,
+        Some(pin) => tender.with_pin(pin),
+    })
 }
 
 fn named_card(common: &CommonArgs, name: &str) -> Result<Card, Fault> {

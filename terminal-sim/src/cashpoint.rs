@@ -9,9 +9,8 @@
 //! An enquiry that stays unanswered or is declined does not stop a withdrawal: the fee is then
 //! shown as unknown. It is the withdrawal's own answer that decides.
 
-use cekr_emv::pin::Pin;
-
 use crate::cassettes::{Cassettes, Mix};
+use crate::device::pin_pad::EncipheredPin;
 use crate::form::{self, Cause, Tender};
 use crate::link::OnSilence;
 use crate::outcome::{Ending, Outcome};
@@ -51,8 +50,8 @@ pub enum CashpointForm {
     PinChange {
         /// The card with its old PIN.
         tender: Tender,
-        /// The new PIN.
-        new_pin: Pin,
+        /// The new PIN, under the same key as the old one.
+        new_pin: EncipheredPin,
     },
     /// Cash. The PIN in the tender is used only after consent.
     Withdraw {

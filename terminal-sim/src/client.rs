@@ -13,7 +13,6 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::io;
 
-use cekr_emv::pin::Pin;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -22,6 +21,7 @@ use crate::card::Card;
 use crate::cashpoint::{Cashpoint, CashpointEvent, CashpointForm, FeeNotice};
 use crate::cassettes::{Cassettes, Mix};
 use crate::clock::{Clock, Stopwatch};
+use crate::device::pin_pad::EncipheredPin;
 use crate::form::{Original, Tender};
 use crate::link::matcher::Unmatched;
 use crate::link::{CloseCause, Link, LinkAction, LinkConfig, LinkEvent, Ticket};
@@ -477,7 +477,7 @@ impl CashpointTerminal {
     }
 
     /// A PIN change; the tender carries the old PIN.
-    pub async fn change_pin(&mut self, tender: &Tender, new_pin: Pin) -> Outcome {
+    pub async fn change_pin(&mut self, tender: &Tender, new_pin: EncipheredPin) -> Outcome {
         self.transact(CashpointForm::PinChange { tender: tender.clone(), new_pin }).await
     }
 

@@ -14,12 +14,11 @@
 //! | balance | 0200 | 310000 | as the terminal |
 //! | PIN change | 0100 | 920000 | as the terminal |
 
-use cekr_emv::crypto::pin_block;
-use cekr_emv::keys::{Key, Zpk};
 use cekr_emv::pin::Pin;
 use cekr_iso8583::Mti;
 
 use crate::card::Card;
+use crate::device::pin_pad::EncipheredPin;
 use crate::message::Message;
 use crate::moment::{Moment, digits};
 use crate::place::Place;
@@ -65,15 +64,15 @@ pub enum PinPad {
     Present,
 }
 
-/// A card held to a terminal, with the PIN its holder types if asked.
+/// A card held to a terminal, with what the PIN pad made of its holder's PIN.
 #[derive(Clone, Debug)]
 pub struct Tender {
     /// The card.
     pub card: Card,
     /// How it is read.
     pub entry: Entry,
-    /// The PIN as typed. `Debug` never shows it.
-    pub pin: Option<Pin>,
+    /// What the PIN pad let out; `None` when no PIN was typed.
+    pub pin: Option<EncipheredPin>,
 }
 
 impl Tender {
@@ -83,9 +82,16 @@ impl Tender {
         Self { card, entry, pin: None }
     }
 
-    /// The same with a PIN.
+    /// The same with a PIN under the published development zone key.
     #[must_use]
-    pub fn with_pin(mut self, pin: Pin) -> Self {
+    pub fn with_pin(self, pin: &Pin) -> Self {
+        let pin = EncipheredPin::development(pin, *self.card.pan());
+        self.with_enciphered(pin)
+    }
+
+    /// The same with what a PIN pad let out.
+    #[must_use]
+    pub fn with_enciphered(mut self, pin: EncipheredPin) -> Self {
         self.pin = Some(pin);
         self
     }
@@ -160,7 +166,7 @@ pub fn web_purchase(place: &Place, card: &Card, amount: u64, cvv2: Option<[u8; 3
 /// Refund, 0200.
 #[must_use]
 pub fn refund(place: &Place, tender: &Tender, amount: u64, of: &Original) -> Message {
-    let message = payment(200, place, tender, amount).number(3, 200_000).without(&[52, 53]);
+    let message = payment(200, place, tender, amount).number(3, 200_000).without(OF_PIN);
     referring(message.number(25, PRESENTED), of)
 }
 
@@ -173,7 +179,7 @@ pub fn preauthorization(place: &Place, tender: &Tender, amount: u64) -> Message 
 /// Completion of a preauthorization, 0220 with the final amount.
 #[must_use]
 pub fn completion(place: &Place, tender: &Tender, amount: u64, of: &Original) -> Message {
-    let message = payment(220, place, tender, amount).number(3, 0).without(&[35, 52, 53]);
+    let message = payment(220, place, tender, amount).number(3, 0).without(&[35]).without(OF_PIN);
     referring(message.text(2, pan(&tender.card).as_bytes()).number(25, PREAUTHORIZED), of)
 }
 
@@ -188,7 +194,7 @@ pub fn withdrawal(place: &Place, tender: &Tender, amount: u64, surcharge: u64) -
 #[must_use]
 pub fn fee_enquiry(place: &Place, tender: &Tender, amount: u64, surcharge: u64) -> Message {
     let message = payment(100, place, tender, amount).number(3, 320_000).number(25, UNATTENDED);
-    with_surcharge(message.without(&[52, 53]), surcharge)
+    with_surcharge(message.without(OF_PIN), surcharge)
 }
 
 /// Balance inquiry, 0200 without an amount.
@@ -198,16 +204,19 @@ pub fn balance(place: &Place, tender: &Tender) -> Message {
     payment(200, place, tender, 0).number(3, 310_000).number(25, condition).without(&[4])
 }
 
-/// PIN change, 0100: the old PIN in DE 52, the new one in DE 48 id 54 in hexadecimal.
+/// PIN change, 0100: the old PIN where every PIN stands, the new block in DE 48 id 54 in
+/// hexadecimal. Both are under one key: the serial number that is sent is the old one's.
 #[must_use]
-pub fn pin_change(place: &Place, tender: &Tender, new_pin: &Pin) -> Message {
-    let block = pin_block(&tender.card, new_pin);
-    let hex: String = block.iter().map(|octet| format!("{octet:02X}")).collect();
-    payment(100, place, tender, 0)
+pub fn pin_change(place: &Place, tender: &Tender, new_pin: &EncipheredPin) -> Message {
+    let new_block = match new_pin {
+        EncipheredPin::Aes { block, .. } => hex(block),
+        EncipheredPin::Tdes { block, .. } | EncipheredPin::Zone { block } => hex(block),
+    };
+    let message = payment(100, place, tender, 0)
         .number(3, 920_000)
         .number(25, condition_of(place))
-        .without(&[4])
-        .text(48, format!("5416{hex}").as_bytes())
+        .without(&[4]);
+    with_private(message, NEW_PIN_BLOCK, &new_block)
 }
 
 /// Sign-on, sign-off or echo, 0800 (DE 70 = 001, 002, 301).
@@ -333,8 +342,34 @@ fn payment(kind: u16, place: &Place, tender: &Tender, amount: u64) -> Message {
     };
     match &tender.pin {
         None => message,
-        Some(pin) => message.octets(52, &pin_block(card, pin)).number(53, PIN_BLOCK_FORMAT_0),
+        Some(pin) => with_pin_block(message, pin),
     }
+}
+
+/// The PIN where its format has its place: eight octets in DE 52, more in DE 48 id 52; a serial
+/// number in DE 48 id 53.
+fn with_pin_block(message: Message, pin: &EncipheredPin) -> Message {
+    match pin {
+        EncipheredPin::Aes { block, ksn } => {
+            let message = with_private(message, PIN_BLOCK_FORMAT_4, &hex(block));
+            with_private(message, KEY_SERIAL, &hex(ksn))
+        }
+        EncipheredPin::Tdes { block, ksn } => {
+            with_private(message.octets(52, block), KEY_SERIAL, &hex(ksn))
+        }
+        EncipheredPin::Zone { block } => message.octets(52, block).number(53, PIN_BLOCK_FORMAT_0),
+    }
+}
+
+/// Adds a part to DE 48: two digits of id, two of length, the value.
+fn with_private(message: Message, id: u8, value: &str) -> Message {
+    let mut private = message.as_text(48).unwrap_or_default().to_vec();
+    private.extend_from_slice(format!("{id:02}{:02}{value}", value.len()).as_bytes());
+    message.text(48, &private)
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02X}")).collect()
 }
 
 fn with_number(message: Message, card: &Card) -> Message {
@@ -365,10 +400,6 @@ fn pan(card: &Card) -> String {
     card.pan().expose().to_string()
 }
 
-fn pin_block(card: &Card, pin: &Pin) -> [u8; 8] {
-    pin_block::encipher_format0(&Key::<Zpk>::development(), pin, card.pan().expose())
-}
-
 const fn condition_of(place: &Place) -> u64 {
     if place.mcc == CASHPOINT_MCC { UNATTENDED } else { PRESENTED }
 }
@@ -378,6 +409,9 @@ fn mti(number: u16) -> Mti {
     debug_assert!(number <= 9999, "a message type has four digits");
     Mti::new(number).unwrap_or_default()
 }
+
+/// Where a PIN stands in the messages of this module.
+const OF_PIN: &[u8] = &[48, 52, 53];
 
 /// What a reversal repeats of its original.
 const KEPT_IN_REVERSAL: &[u8] =
@@ -394,5 +428,9 @@ const PRESENTED: u64 = 0;
 const UNATTENDED: u64 = 2;
 const PREAUTHORIZED: u64 = 6;
 const ECOMMERCE: u64 = 59;
+/// Parts of DE 48: format 4 PIN block, key serial number, new PIN block.
+const PIN_BLOCK_FORMAT_4: u8 = 52;
+const KEY_SERIAL: u8 = 53;
+const NEW_PIN_BLOCK: u8 = 54;
 /// DE 53: the PIN block is of format 0 under the zone key 01.
 const PIN_BLOCK_FORMAT_0: u64 = 2_001_010_100_000_000;

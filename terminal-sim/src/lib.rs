@@ -5,12 +5,13 @@
 //! card cryptography (`cekr_emv`) with it, and none of its judgement. What a terminal knows about
 //! fees, balances and reasons it has read in an answer.
 //!
-//! Three layers, each usable alone:
+//! Four layers, each usable alone:
 //!
 //! | layer | modules | what |
 //! |---|---|---|
 //! | machines | [`pos`], [`cashpoint`], [`shop`] | events in, actions out; no I/O, no clock |
 //! | line | [`link`] | frames, STANs, sign-on, echo, matching, time-outs, reversals; as pure |
+//! | devices | [`device`] | keys, PIN pad, printer, dispenser, display; as pure |
 //! | client | [`client`], [`load`] | the machines and the line on tokio sockets |
 //!
 //! [`world`] is a seeded street of terminals whose messages a simulation replays; it needs none of
@@ -27,6 +28,7 @@ pub mod cashpoint;
 pub mod cassettes;
 pub mod client;
 pub mod clock;
+pub mod device;
 pub mod form;
 pub mod link;
 pub mod load;

@@ -18,8 +18,7 @@
 //! assert!(matches!(till.handle(PosEvent::Start(Box::new(form)))[..], [TillAction::Submit(..)]));
 //! ```
 
-use cekr_emv::pin::Pin;
-
+use crate::device::pin_pad::EncipheredPin;
 use crate::form::{self, Cause, Original, Tender};
 use crate::link::{OnSilence, Refusal};
 use crate::message::Message;
@@ -52,8 +51,8 @@ pub enum PosForm {
     PinChange {
         /// The card with its old PIN.
         tender: Tender,
-        /// The new PIN.
-        new_pin: Pin,
+        /// The new PIN, under the same key as the old one.
+        new_pin: EncipheredPin,
     },
     /// Holds an estimated amount (0100, DE 25 = 06).
     Preauthorize {

@@ -20,6 +20,7 @@ use cekr_emv::pin::Pin;
 use cekr_iso8583::{Spec, WriteError};
 
 use crate::card::Card;
+use crate::device::pin_pad::EncipheredPin;
 use crate::form::{self, Cause, Entry, Original, Tender};
 use crate::message::Message;
 use crate::mix::{Kind, Mix};
@@ -298,14 +299,16 @@ impl World {
         let cents = self.price();
         let entry = self.entry();
         let mut tender = Tender::new(person.card.clone(), entry);
+        let typed =
+            || person.pin.as_ref().map(|pin| EncipheredPin::development(pin, *person.card.pan()));
         let is_small_tap = entry == Entry::Contactless && cents < 50_00;
         if entry != Entry::Key && (place.mcc == 6011 || !is_small_tap) {
-            tender.pin.clone_from(&person.pin);
+            tender.pin = typed();
         }
         let is_cash = place.mcc == 6011;
         if is_cash && matches!(entry, Entry::Key | Entry::Contactless) {
             tender.entry = Entry::Chip;
-            tender.pin.clone_from(&person.pin);
+            tender.pin = typed();
         }
         match kind {
             Kind::Abroad | Kind::Withdrawal if is_cash => {

@@ -16,6 +16,7 @@ use cekr_emv::pin::Pin;
 use cekr_iso8583::{CEKR87, View};
 use cekr_terminal_sim::cashpoint::{Cashpoint, CashpointEvent, CashpointForm, FeeNotice};
 use cekr_terminal_sim::cassettes::{Cassette, Cassettes};
+use cekr_terminal_sim::device::pin_pad::EncipheredPin;
 use cekr_terminal_sim::form::{self, Cause, Entry, Original, Tender};
 use cekr_terminal_sim::link::OnSilence;
 use cekr_terminal_sim::message::Message;
@@ -158,7 +159,7 @@ fn refund_preauthorization_completion_and_balance_have_their_types() {
 
 #[test]
 fn a_pin_change_carries_both_blocks() {
-    let new_pin = Pin::parse(b"4321").unwrap();
+    let new_pin = EncipheredPin::development(&Pin::parse(b"4321").unwrap(), *ana().pan());
     let (request, _) = request_of(PosForm::PinChange { tender: tender(Entry::Chip), new_pin });
     assert_eq!(text(&request, 3).unwrap(), "920000");
     assert!(view(&request).has(52));

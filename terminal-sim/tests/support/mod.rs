@@ -12,7 +12,7 @@ pub(crate) fn ana() -> Card {
 }
 
 pub(crate) fn tender(entry: Entry) -> Tender {
-    Tender::new(ana(), entry).with_pin(cekr_emv::pin::Pin::parse(b"1234").unwrap())
+    Tender::new(ana(), entry).with_pin(&cekr_emv::pin::Pin::parse(b"1234").unwrap())
 }
 
 pub(crate) fn kranj() -> Place {
