@@ -13,7 +13,8 @@ use cekr_switch::fuzzing as switch;
 type Body = fn(&[u8]);
 
 /// Every fuzz target by name, in the order of the alphabet.
-const TARGETS: [(&str, Body); 7] = [
+const TARGETS: [(&str, Body); 8] = [
+    ("chip_check", cekr_emv::issuer::fuzzing::chip_check),
     ("describe", messages::describe),
     ("engine", switch::engine),
     ("frame", messages::frame),

@@ -24,6 +24,7 @@
 //! | [`crypto::tr31`] | key blocks: the way in and out for keys |
 //! | [`data`] | verification results, profiles and capabilities, bit by bit under their names |
 //! | [`crypto::rsa`], [`oda`] | certificates, signatures and enciphered PINs of a chip |
+//! | [`issuer`] | the issuer's check of a chip's cryptogram, its answer, its scripts |
 //! | [`tlv`] | a chip's data: reading, checking, writing, and lists of what it wants to know |
 //!
 //! # Example
@@ -56,6 +57,7 @@
 pub mod card_number;
 pub mod crypto;
 pub mod data;
+pub mod issuer;
 pub mod keys;
 pub mod oda;
 pub mod pin;
