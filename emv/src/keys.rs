@@ -104,6 +104,42 @@ impl<P: Purpose> Key<P> {
     }
 }
 
+impl Key<Cvk> {
+    /// The published test key for card verification values: no secret, for test cards only.
+    ///
+    /// The ASCII text `CEKR-CVK-TESTKEY` with odd parity, check value `A5B9F7`.
+    pub fn development() -> Self {
+        Self::from_two_parts(b"\x43\x45\x4A\x52\x2C\x43\x57\x4A\x2C\x54\x45\x52\x54\x4A\x45\x58")
+    }
+}
+
+impl Key<ImkAc> {
+    /// The published test key for application cryptograms: no secret, for test cards only.
+    ///
+    /// The ASCII text `CEKR-IAC-TESTKEY` with odd parity, check value `EE2CC5`.
+    pub fn development() -> Self {
+        Self::from_two_parts(b"\x43\x45\x4A\x52\x2C\x49\x40\x43\x2C\x54\x45\x52\x54\x4A\x45\x58")
+    }
+}
+
+impl Key<ImkSmc> {
+    /// The published test key for the secrecy of scripts: no secret, for test cards only.
+    ///
+    /// The ASCII text `CEKR-SMC-TESTKEY` with odd parity, check value `020A36`.
+    pub fn development() -> Self {
+        Self::from_two_parts(b"\x43\x45\x4A\x52\x2C\x52\x4C\x43\x2C\x54\x45\x52\x54\x4A\x45\x58")
+    }
+}
+
+impl Key<ImkSmi> {
+    /// The published test key for the integrity of scripts: no secret, for test cards only.
+    ///
+    /// The ASCII text `CEKR-SMI-TESTKEY` with odd parity, check value `4761A8`.
+    pub fn development() -> Self {
+        Self::from_two_parts(b"\x43\x45\x4A\x52\x2C\x52\x4C\x49\x2C\x54\x45\x52\x54\x4A\x45\x58")
+    }
+}
+
 impl Key<Pvk> {
     /// The published test key for PIN verification values: no secret, for built-in cards only.
     ///
@@ -380,7 +416,7 @@ mod tests {
 
     use std::format;
 
-    use super::{Kcv, Key, KeyError, Pvk, Zpk};
+    use super::{Cvk, ImkAc, ImkSmc, ImkSmi, Kcv, Key, KeyError, Pvk, Zpk};
 
     #[test]
     fn takes_two_or_three_parts_and_no_other_length() {
@@ -395,6 +431,10 @@ mod tests {
     fn shows_its_purpose_and_check_value_but_no_octet() {
         assert_eq!(format!("{:?}", Key::<Zpk>::development()), "Key<ZPK>(kcv E7C543)");
         assert_eq!(format!("{:?}", Key::<Pvk>::development()), "Key<PVK>(kcv 0345E3)");
+        assert_eq!(format!("{:?}", Key::<Cvk>::development()), "Key<CVK>(kcv A5B9F7)");
+        assert_eq!(format!("{:?}", Key::<ImkAc>::development()), "Key<IMK-AC>(kcv EE2CC5)");
+        assert_eq!(format!("{:?}", Key::<ImkSmc>::development()), "Key<IMK-SMC>(kcv 020A36)");
+        assert_eq!(format!("{:?}", Key::<ImkSmi>::development()), "Key<IMK-SMI>(kcv 4761A8)");
     }
 
     #[test]
