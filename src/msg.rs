@@ -11,9 +11,11 @@ use cekr_iso8583::{Damaged, Show, Spec, View};
 use serde_json::{Value, json};
 
 use build::{BuildArgs, build};
+use chip::ChipData;
 use input::{Dialect, Frame, Frames, Source, read};
 
 mod build;
+mod chip;
 mod input;
 
 /// Options of `cekr msg`.
@@ -177,14 +179,15 @@ fn view(
     for frame in Frames::new(dialect.framing, octets) {
         let frame = frame?;
         let read = frame.parse(dialect.spec);
-        let description = match &read {
-            Ok(view) => view.describe(output.show()),
-            Err(damaged) => damaged.describe(output.show()),
+        let (view, description) = match &read {
+            Ok(view) => (view, view.describe(output.show())),
+            Err(damaged) => (&damaged.read, damaged.describe(output.show())),
         };
-        if output.json {
-            writeln!(out, "{}", description.json())?;
-        } else {
-            writeln!(out, "{description}")?;
+        match (ChipData::of(view, output.show()), output.json) {
+            (Some(chip), true) => writeln!(out, "{}", chip.json(description))?,
+            (Some(chip), false) => writeln!(out, "{}", chip.display(description))?,
+            (None, true) => writeln!(out, "{}", description.json())?,
+            (None, false) => writeln!(out, "{description}")?,
         }
         if let Err(damaged) = read {
             fault.get_or_insert_with(|| damaged_text(&damaged, &frame));
