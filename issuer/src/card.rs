@@ -50,20 +50,26 @@ pub struct Card {
     last_seq: Seq,
     last_at: u64,
     transactions: Transactions,
-    /// What few cards have: apart, so that the rest of a card is near together.
+    /// What no authorization asks for: apart, so that the rest of a card is near together.
+    loads: Option<Box<Loads>>,
+    /// What few cards have. Each authorization looks, and for most it must cost no memory.
     rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Loads {
+    /// Marks of those that were posted.
+    posted: VecDeque<u64>,
+    /// What the card is to begin with and was not loaded yet.
+    opening: Amount,
 }
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 struct Rare {
     /// Originals whose reversal came before them.
     remembered: VecDeque<RequestKey>,
-    /// Loads that were posted.
-    loads: VecDeque<u64>,
     /// When cashpoints gave back what they could not dispense, ms since 1970.
     dispense_faults: VecDeque<u64>,
-    /// What the card is to begin with and was not loaded yet.
-    opening: Amount,
 }
 
 /// Declines that change nothing, counted by the hour.
@@ -87,11 +93,11 @@ impl Card {
     /// The card that `fact` issues.
     #[must_use]
     pub fn issued(id: CardId, fact: &Issued) -> Self {
-        let rare = (!fact.opening.is_zero())
-            .then(|| Box::new(Rare { opening: fact.opening, ..Rare::default() }));
+        let loads = (!fact.opening.is_zero())
+            .then(|| Box::new(Loads { opening: fact.opening, ..Loads::default() }));
         Self {
-            due_first: if rare.is_some() { 0 } else { u64::MAX },
-            rare,
+            due_first: if loads.is_some() { 0 } else { u64::MAX },
+            loads,
             id,
             controls: fact.controls,
             limited: fact.limited,
@@ -196,7 +202,7 @@ impl Card {
     #[must_use]
     pub fn has_load(&self, source: LoadSource, reference: &Reference) -> bool {
         let mark = load_mark(source, reference);
-        self.rare.as_ref().is_some_and(|rare| rare.loads.contains(&mark))
+        self.loads.as_ref().is_some_and(|loads| loads.posted.contains(&mark))
     }
 
     /// Whether one more decline that changes nothing gets an entry of its own in this hour.
@@ -220,7 +226,7 @@ impl Card {
         if now.unix_ms < self.due_first {
             return None;
         }
-        if let Some(opening) = self.rare.as_ref().map(|rare| rare.opening)
+        if let Some(opening) = self.loads.as_ref().map(|loads| loads.opening)
             && !opening.is_zero()
         {
             return self.opening_load(opening);
@@ -419,10 +425,10 @@ impl Card {
             self.spent.add_load(entry.date, fact.amount);
         }
         let mark = load_mark(fact.source, &fact.reference);
-        let rare = self.rare.get_or_insert_default();
-        remember(&mut rare.loads, mark, LOADS_REMEMBERED_MAX);
+        let loads = self.loads.get_or_insert_default();
+        remember(&mut loads.posted, mark, LOADS_REMEMBERED_MAX);
         if fact.source == LoadSource::Opening {
-            rare.opening = Amount::default();
+            loads.opening = Amount::default();
             self.due_first = self.transactions.next_expiry();
         }
     }

@@ -361,7 +361,7 @@ impl Engine {
             *number = view::card_number_ahead(link.spec, frame.message);
         }
         for (number, frame) in numbers.iter().zip(frames.iter_mut().flatten()) {
-            frame.cell = number.and_then(|number| self.shard.cards().find_number(number));
+            frame.cell = number.and_then(|number| self.shard.cards().guess(number));
         }
         for cell in frames.iter().flatten().filter_map(|frame| frame.cell) {
             cell.touch();
@@ -431,7 +431,7 @@ impl Engine {
     /// The request's card: the one that was touched, if it is the one.
     fn cell_of<'s>(&'s self, request: &Request, touched: Option<&'s Cell>) -> Option<&'s Cell> {
         let pan = request.pan.ok()?;
-        touched.filter(|cell| cell.is(pan)).or_else(|| self.shard.cards().find(pan))
+        touched.filter(|cell| cell.is(pan.expose())).or_else(|| self.shard.cards().find(pan))
     }
 
     /// An unknown number takes the steps of a known one. It leaves no entry, for it has no card,

@@ -1,7 +1,8 @@
 //! The cards of a shard by number: an index read without locks, and cells that never move.
 //!
-//! A card number is a `u64`, so that an index is one probe of sixteen octets. [`OpenIndex`] is our
-//! own; [`DashIndex`] is the measured alternative (`cargo bench -p cekr-benches --bench table`).
+//! The cell knows its number, so that an index need not hold it: four octets a place keep a million
+//! cards near. [`OpenIndex`] is our own; [`DashIndex`] is the measured alternative
+//! (`cargo bench -p cekr-benches --bench table`).
 //! Cards are added, never removed: a closed card stays and says so.
 
 use dashmap::DashMap;
@@ -15,11 +16,13 @@ use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock
 
 /// Finds a card's ordinal by its number.
 pub trait CardIndex: Default + Send + Sync {
-    /// The ordinal of the card with this number, without a lock. Any number may be asked for.
-    fn find(&self, number: u64) -> Option<CardId>;
+    /// The ordinal of the card with this number, without a lock. Any number may be asked for; `is`
+    /// tells whether a card that seems to be it has the number.
+    fn find(&self, number: u64, is: impl Fn(CardId) -> bool) -> Option<CardId>;
 
-    /// Adds `pan`; the caller adds one number once, and one at a time.
-    fn insert(&self, pan: Pan, id: CardId);
+    /// Adds a number; the caller adds one number once, and one at a time, in the order of their
+    /// ordinals. `number_of` tells the number of an ordinal that was added before.
+    fn insert(&self, number: u64, id: CardId, number_of: impl Fn(CardId) -> Option<u64>);
 }
 
 /// One card with what is read of it without its lock: four lines of the cache, of which processors
@@ -75,8 +78,8 @@ impl Cell {
     }
 
     /// Whether this is the cell of the card with this number.
-    pub fn is(&self, pan: Pan) -> bool {
-        self.pan.load(Ordering::Relaxed) == pan.expose()
+    pub fn is(&self, number: u64) -> bool {
+        self.pan.load(Ordering::Relaxed) == number
     }
 
     /// Name and MOK ID.
@@ -134,12 +137,15 @@ pub enum AddError {
 impl<I: CardIndex> CardTable<I> {
     /// The card with this number, and its memory on its way.
     pub fn find(&self, pan: Pan) -> Option<&Cell> {
-        self.find_number(pan.expose()).inspect(|cell| cell.touch())
+        let number = pan.expose();
+        let is = |id| self.cells.at(id).is_some_and(|cell| cell.is(number));
+        self.cells.at(self.index.find(number, is)?).inspect(|cell| cell.touch())
     }
 
-    /// The card with this number, which need not be one that a card can have.
-    pub fn find_number(&self, number: u64) -> Option<&Cell> {
-        self.cells.at(self.index.find(number)?)
+    /// The card that seems to have this number, without a look at the card itself: another one for
+    /// some numbers, none for most that no card has.
+    pub fn guess(&self, number: u64) -> Option<&Cell> {
+        self.cells.at(self.index.find(number, |_| true)?)
     }
 
     /// The card with this ordinal.
@@ -173,7 +179,7 @@ impl<I: CardIndex> CardTable<I> {
         if id.0 >= CARDS_MAX {
             return Err(AddError::Full.into());
         }
-        if self.index.find(pan.expose()).is_some() {
+        if self.find(pan).is_some() {
             return Err(AddError::Duplicate.into());
         }
         let cell = self.cells.prepare(id).ok_or(AddError::Full)?;
@@ -184,7 +190,8 @@ impl<I: CardIndex> CardTable<I> {
         let _ = cell.profile.set(Box::new(profile));
         *cell.lock() = card;
         self.count.store(id.0 + 1, Ordering::Release);
-        self.index.insert(pan, id);
+        let number_of = |id| self.cells.at(id)?.pan().map(Pan::expose);
+        self.index.insert(pan.expose(), id, number_of);
         Ok(id)
     }
 }
@@ -224,107 +231,106 @@ impl Cells {
     }
 }
 
-/// Open addressing over (number, ordinal), in tables that double.
+/// Open addressing over ordinals, in tables that double.
 ///
 /// A table is at most half full. When it is, the next one is filled aside and then published;
 /// readers of the old one still find what was there. Old tables stay until the end: together they
 /// are no larger than the newest.
+///
+/// A place is one word: six bits of what the number spreads to, over one more than the ordinal; zero
+/// is free. A card in the way is told apart by these bits, in all but one of 64 cases, without a
+/// look at it.
 pub struct OpenIndex {
-    tables: [OnceLock<Box<[Entry]>>; TABLES],
+    tables: [OnceLock<Box<[AtomicU32]>>; TABLES],
     newest: AtomicUsize,
-    count: AtomicUsize,
-}
-
-#[derive(Default)]
-struct Entry {
-    /// The number, or zero: no number is zero. Stored after the ordinal.
-    pan: AtomicU64,
-    id: AtomicU32,
 }
 
 const TABLES: usize = 20;
 const FIRST_TABLE: usize = 2_048;
+/// The bits of a place that hold the ordinal.
+const ORDINAL_BITS: u32 = 26;
+const _: () = assert!(CARDS_MAX < 1 << ORDINAL_BITS, "an ordinal and one more fit");
 
 impl Default for OpenIndex {
     fn default() -> Self {
-        let index = Self {
-            tables: Default::default(),
-            newest: AtomicUsize::new(0),
-            count: AtomicUsize::new(0),
-        };
+        let index = Self { tables: Default::default(), newest: AtomicUsize::new(0) };
         index.prepare(0);
         index
     }
 }
 
 impl OpenIndex {
-    fn prepare(&self, table: usize) -> Option<&[Entry]> {
-        let entries = self
+    fn prepare(&self, table: usize) -> Option<&[AtomicU32]> {
+        let places = self
             .tables
             .get(table)?
-            .get_or_init(|| (0..FIRST_TABLE << table).map(|_| Entry::default()).collect());
-        Some(entries)
+            .get_or_init(|| (0..FIRST_TABLE << table).map(|_| AtomicU32::new(0)).collect());
+        Some(places)
     }
 
-    /// The place of a number in a table: where it stands, or the first free place of its probe.
-    fn probe(entries: &[Entry], number: u64) -> Option<(&Entry, bool)> {
-        let mask = entries.len() - 1;
-        let mut at = spread(number);
-        // At most half of the places are taken, so the probe ends.
-        for _ in 0..entries.len() {
-            let entry = entries.get(at & mask)?;
-            match entry.pan.load(Ordering::Acquire) {
-                0 => return Some((entry, false)),
-                found if found == number => return Some((entry, true)),
-                _ => at = at.wrapping_add(1),
-            }
-        }
-        None
+    /// The places of a table that a number may stand in, the likeliest first.
+    fn probe(places: &[AtomicU32], spread: u64) -> impl Iterator<Item = &AtomicU32> {
+        let mask = places.len() - 1;
+        // The low bits choose the place, the top ones tell cards apart.
+        let start = spread as usize;
+        (0..places.len()).filter_map(move |step| places.get(start.wrapping_add(step) & mask))
     }
 
-    fn put(entries: &[Entry], pan: u64, id: u32) {
-        if let Some((entry, _)) = Self::probe(entries, pan) {
-            entry.id.store(id, Ordering::Relaxed);
-            // Whoever sees the number sees the ordinal.
-            entry.pan.store(pan, Ordering::Release);
+    fn put(places: &[AtomicU32], number: u64, id: CardId) {
+        let spread = spread(number);
+        // At most half of the places are taken, so that one is free.
+        let free = Self::probe(places, spread).find(|place| place.load(Ordering::Relaxed) == 0);
+        if let Some(place) = free {
+            // Whoever sees the ordinal sees its cell.
+            place.store(mark(spread) | (id.0 + 1), Ordering::Release);
         }
     }
 }
 
 impl CardIndex for OpenIndex {
-    fn find(&self, number: u64) -> Option<CardId> {
-        let table = self.tables.get(self.newest.load(Ordering::Acquire))?.get()?;
-        let (entry, found) = Self::probe(table, number)?;
-        found.then(|| CardId(entry.id.load(Ordering::Relaxed)))
+    fn find(&self, number: u64, is: impl Fn(CardId) -> bool) -> Option<CardId> {
+        let places = self.tables.get(self.newest.load(Ordering::Acquire))?.get()?;
+        let spread = spread(number);
+        for place in Self::probe(places, spread) {
+            let word = place.load(Ordering::Acquire);
+            let id = CardId((word & ((1 << ORDINAL_BITS) - 1)).checked_sub(1)?);
+            if word >> ORDINAL_BITS == mark(spread) >> ORDINAL_BITS && is(id) {
+                return Some(id);
+            }
+        }
+        None
     }
 
-    fn insert(&self, pan: Pan, id: CardId) {
+    fn insert(&self, number: u64, id: CardId, number_of: impl Fn(CardId) -> Option<u64>) {
         let newest = self.newest.load(Ordering::Acquire);
         let Some(table) = self.tables.get(newest).and_then(OnceLock::get) else {
             return;
         };
-        let count = self.count.fetch_add(1, Ordering::AcqRel) + 1;
-        if count * 2 <= table.len() {
-            return Self::put(table, pan.expose(), id.0);
+        if (id.0 as usize + 1) * 2 <= table.len() {
+            return Self::put(table, number, id);
         }
         let Some(next) = self.prepare(newest + 1) else {
             return;
         };
-        for entry in table {
-            let known = entry.pan.load(Ordering::Acquire);
-            if known != 0 {
-                Self::put(next, known, entry.id.load(Ordering::Relaxed));
+        for known in (0..id.0).map(CardId) {
+            if let Some(number) = number_of(known) {
+                Self::put(next, number, known);
             }
         }
-        Self::put(next, pan.expose(), id.0);
+        Self::put(next, number, id);
         self.newest.store(newest + 1, Ordering::Release);
     }
 }
 
-/// Spreads numbers that differ in their last digits over a table: both halves of a product.
-fn spread(pan: u64) -> usize {
-    let product = u128::from(pan) * 0x9E37_79B9_7F4A_7C15;
-    ((product as u64) ^ (product >> 64) as u64) as usize
+/// Spreads numbers that differ in their last digits: both halves of a product.
+fn spread(number: u64) -> u64 {
+    let product = u128::from(number) * 0x9E37_79B9_7F4A_7C15;
+    (product as u64) ^ (product >> 64) as u64
+}
+
+/// The bits of a place above the ordinal.
+const fn mark(spread: u64) -> u32 {
+    (spread >> 32) as u32 >> ORDINAL_BITS << ORDINAL_BITS
 }
 
 /// The same by dashmap with a fast hash.
@@ -337,12 +343,12 @@ impl Default for DashIndex {
 }
 
 impl CardIndex for DashIndex {
-    fn find(&self, number: u64) -> Option<CardId> {
+    fn find(&self, number: u64, _: impl Fn(CardId) -> bool) -> Option<CardId> {
         self.0.get(&number).map(|id| CardId(*id))
     }
 
-    fn insert(&self, pan: Pan, id: CardId) {
-        self.0.insert(pan.expose(), id.0);
+    fn insert(&self, number: u64, id: CardId, _: impl Fn(CardId) -> Option<u64>) {
+        self.0.insert(number, id.0);
     }
 }
 
@@ -372,7 +378,9 @@ mod tests {
             let by_id = table.by_id(CardId(account)).unwrap();
             assert!(std::ptr::eq(cell, by_id), "both ways lead to one cell");
         }
-        assert!(table.find(pan(u64::from(count))).is_none());
+        for stranger in count..count * 2 {
+            assert!(table.find(pan(u64::from(stranger))).is_none(), "nobody has {stranger}");
+        }
         assert!(table.by_id(CardId(count)).is_none());
         let again = table.add(pan(0), profile, |_| Ok::<_, AddError>(Card::unknown()));
         assert_eq!(again, Err(AddError::Duplicate));

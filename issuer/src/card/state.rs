@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::{Card, Declines, Rare};
+use super::{Card, Declines, Loads, Rare};
 use crate::controls::Controls;
 use crate::entry::{CardId, Seq};
 use crate::limit::Spent;
@@ -25,6 +25,7 @@ impl Card {
             last_seq,
             last_at,
             transactions,
+            loads,
             rare,
         } = self;
         out.small(id.0);
@@ -41,11 +42,13 @@ impl Card {
         out.number(last_seq.0);
         out.number(*last_at);
         out.all(transactions.iter(), Writer::transaction);
-        out.put([u8::from(rare.is_some())]);
-        if let Some(rare) = rare {
-            let Rare { remembered, loads, dispense_faults, opening } = &**rare;
+        out.put([u8::from(loads.is_some() || rare.is_some())]);
+        if loads.is_some() || rare.is_some() {
+            let (no_loads, nothing_rare) = (Loads::default(), Rare::default());
+            let Loads { posted, opening } = loads.as_deref().unwrap_or(&no_loads);
+            let Rare { remembered, dispense_faults } = rare.as_deref().unwrap_or(&nothing_rare);
             out.all(remembered.iter(), Writer::key);
-            out.all(loads.iter(), |out, mark| out.number(*mark));
+            out.all(posted.iter(), |out, mark| out.number(*mark));
             out.all(dispense_faults.iter(), |out, at| out.number(*at));
             out.amount(*opening);
         }
@@ -67,16 +70,13 @@ impl Card {
         let last_seq = Seq(from.number()?);
         let last_at = from.number()?;
         let transactions = Transactions::restored(from.all(Reader::transaction)?);
-        let rare = if from.flag()? {
-            Some(Box::new(Rare {
-                remembered: from.all(Reader::key)?,
-                loads: from.all(Reader::number)?,
-                dispense_faults: from.all(Reader::number)?,
-                opening: from.amount()?,
-            }))
-        } else {
-            None
-        };
+        let (mut loads, mut rare) = (Loads::default(), Rare::default());
+        if from.flag()? {
+            rare.remembered = from.all(Reader::key)?;
+            loads.posted = from.all(Reader::number)?;
+            rare.dispense_faults = from.all(Reader::number)?;
+            loads.opening = from.amount()?;
+        }
         Ok(Self {
             id,
             controls,
@@ -91,7 +91,8 @@ impl Card {
             last_seq,
             last_at,
             transactions,
-            rare,
+            loads: (loads != Loads::default()).then(|| Box::new(loads)),
+            rare: (rare != Rare::default()).then(|| Box::new(rare)),
         })
     }
 }
