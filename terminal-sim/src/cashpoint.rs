@@ -78,6 +78,8 @@ pub enum CashpointEvent<'a> {
     Line(LineEvent<'a>),
     /// Somebody starts a transaction.
     Start(Box<CashpointForm>),
+    /// Card and PIN as they are to be sent, once the PIN is typed; before the consent.
+    Tendered(Box<Tender>),
 }
 
 /// One cash machine.
@@ -140,11 +142,17 @@ impl Cashpoint {
         &self.cassettes
     }
 
+    /// Tells it what its dispenser can pay out, before a transaction.
+    pub fn restock(&mut self, cassettes: Cassettes) {
+        self.cassettes = cassettes;
+    }
+
     /// Takes one event and says what is to be done, in order. An event that does not belong to
     /// the current step changes nothing.
     pub fn handle(&mut self, event: CashpointEvent<'_>) -> Vec<TillAction> {
         match event {
             CashpointEvent::Start(form) => self.start(*form),
+            CashpointEvent::Tendered(tender) => self.tendered(*tender),
             CashpointEvent::Consent => self.consent(),
             CashpointEvent::Cancel => self.cancelled(),
             CashpointEvent::Dispensed { note_count } => self.dispensed(note_count),
@@ -216,6 +224,18 @@ impl Cashpoint {
         let notice = FeeNotice { amount: cash.amount, fee };
         self.step = Step::Consenting(cash);
         vec![TillAction::AskConsent(notice)]
+    }
+
+    fn tendered(&mut self, tender: Tender) -> Vec<TillAction> {
+        match &mut self.step {
+            Step::Consenting(cash) => cash.tender = tender,
+            Step::Plain
+            | Step::Enquiring(_)
+            | Step::Withdrawing(_)
+            | Step::Dispensing(..)
+            | Step::Correcting(_) => {}
+        }
+        vec![]
     }
 
     fn consent(&mut self) -> Vec<TillAction> {

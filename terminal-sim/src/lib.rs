@@ -30,6 +30,7 @@ pub mod client;
 pub mod clock;
 pub mod device;
 pub mod form;
+pub mod front;
 pub mod link;
 pub mod load;
 pub mod message;
@@ -40,5 +41,7 @@ pub mod place;
 pub mod pos;
 pub mod random;
 pub mod reply;
+#[cfg(feature = "screen")]
+pub mod screen;
 pub mod shop;
 pub mod world;
