@@ -55,10 +55,8 @@ impl Play {
     pub(crate) fn cashpoint(language: Language, answer: fn(&Message) -> Option<Reply>) -> Self {
         let place = Place::cashpoint("NLB bankomat", "Kranj", *b"SI");
         let counter = Counter::new(wallet(), language, 1);
-        Self::new(
-            Front::Cashpoint(CashpointFront::new(place, Cassettes::default(), counter)),
-            answer,
-        )
+        let front = CashpointFront::new(place, Cassettes::default(), counter);
+        Self::new(Front::Cashpoint(Box::new(front)), answer)
     }
 
     pub(crate) fn till(language: Language, answer: fn(&Message) -> Option<Reply>) -> Self {
