@@ -88,11 +88,10 @@ impl<P: Purpose> Key<P> {
 
     /// A key that was computed, with odd parity; the octets are wiped.
     pub(crate) fn derived(mut two_parts: [u8; 16]) -> Self {
-        for octet in &mut two_parts {
-            *octet = *octet & 0xFE | u8::from((*octet & 0xFE).count_ones().is_multiple_of(2));
-        }
-        let key = Self::from_two_parts(&two_parts);
+        let mut odd = with_odd_parity(u128::from_be_bytes(two_parts)).to_be_bytes();
+        let key = Self::from_two_parts(&odd);
         two_parts.zeroize();
+        odd.zeroize();
         key
     }
 
@@ -397,6 +396,18 @@ impl fmt::Display for KeyError {
 
 impl core::error::Error for KeyError {}
 
+/// Each octet with its lowest bit chosen so that the number of ones in it is odd.
+const fn with_odd_parity(octets: u128) -> u128 {
+    let upper = octets & !LOWEST_BITS;
+    // The lowest bit of each octet becomes the sum of its bits; what the others become is left.
+    let folded = upper ^ upper >> 4;
+    let folded = folded ^ folded >> 2;
+    let folded = folded ^ folded >> 1;
+    upper | !folded & LOWEST_BITS
+}
+
+const LOWEST_BITS: u128 = u128::from_be_bytes([1; 16]);
+
 mod sealed {
     /// Keeps [`super::Purpose`] closed.
     pub trait Sealed {}
@@ -424,6 +435,18 @@ mod tests {
             let key = Key::<Zpk>::from_octets(&[0x5A; 40][..len]);
             assert_eq!(key.is_ok(), len == 16 || len == 24, "{len} octets");
             assert_eq!(key.err(), (len != 16 && len != 24).then_some(KeyError::BadLength));
+        }
+    }
+
+    #[test]
+    fn every_octet_of_a_derived_key_has_odd_parity_and_keeps_its_upper_bits() {
+        for octet in 0..=255_u8 {
+            let mut parts = [0x5A; 16];
+            parts[usize::from(octet % 16)] = octet;
+            let key = Key::<ImkAc>::derived(parts);
+            for (made, given) in key.expose().iter().zip(parts) {
+                assert_eq!((made & 0xFE, made.count_ones() % 2), (given & 0xFE, 1));
+            }
         }
     }
 

@@ -149,8 +149,7 @@ fn tree_child(parent: [u8; 16], grandparent: [u8; 16], branch: u32) -> [u8; 16] 
 
 /// Two blocks enciphered under one key, side by side.
 fn pair(cipher: &TripleDes, first: [u8; 8], second: [u8; 8]) -> [u8; 16] {
-    let first = u64::from_be_bytes(cipher.encrypt(first));
-    let second = u64::from_be_bytes(cipher.encrypt(second));
+    let [first, second] = cipher.encrypt_two([first, second]).map(u64::from_be_bytes);
     (u128::from(first) << 64 | u128::from(second)).to_be_bytes()
 }
 

@@ -133,16 +133,33 @@ impl<const N: usize, E: Fn([u8; N]) -> [u8; N]> Chain<N, E> {
     }
 
     fn absorb(&mut self, data: &[u8]) {
-        for octet in data {
-            if self.len_octets == N {
-                self.chain = (self.encipher)(xor(self.chain, self.block));
-                self.block = [0; N];
-                self.len_octets = 0;
-            }
+        let begun = if self.len_octets == N { 0 } else { (N - self.len_octets) % N };
+        let (first, rest) = data.split_at_checked(begun).unwrap_or((data, &[]));
+        self.absorb_octets(first);
+        let (blocks, last) = rest.as_chunks();
+        for block in blocks {
+            self.close_full_block();
+            self.block = *block;
+            self.len_octets = N;
+        }
+        self.absorb_octets(last);
+    }
+
+    fn absorb_octets(&mut self, octets: &[u8]) {
+        for octet in octets {
+            self.close_full_block();
             if let Some(place) = self.block.get_mut(self.len_octets) {
                 *place = *octet;
             }
             self.len_octets += 1;
+        }
+    }
+
+    fn close_full_block(&mut self) {
+        if self.len_octets == N {
+            self.chain = (self.encipher)(xor(self.chain, self.block));
+            self.block = [0; N];
+            self.len_octets = 0;
         }
     }
 }
