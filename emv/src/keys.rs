@@ -18,6 +18,8 @@
 //! assert_ne!(zpk.kcv(), Key::<Pvk>::development().kcv());
 //! ```
 
+mod development;
+
 use core::fmt;
 use core::marker::PhantomData;
 
