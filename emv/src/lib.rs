@@ -25,6 +25,7 @@
 //! | [`data`] | verification results, profiles and capabilities, bit by bit under their names |
 //! | [`crypto::rsa`], [`oda`] | certificates, signatures and enciphered PINs of a chip |
 //! | [`issuer`] | the issuer's check of a chip's cryptogram, its answer, its scripts |
+//! | [`terminal`] | a terminal's kernel, phase by phase, without a reader |
 //! | [`tlv`] | a chip's data: reading, checking, writing, and lists of what it wants to know |
 //!
 //! # Example
@@ -61,6 +62,7 @@ pub mod issuer;
 pub mod keys;
 pub mod oda;
 pub mod pin;
+pub mod terminal;
 pub mod tlv;
 
 pub use card_number::CardNumber;
