@@ -88,6 +88,16 @@ impl<P: Purpose> Key<P> {
         octets
     }
 
+    /// The same key once more, for a simulated chip that is copied as a whole.
+    pub(crate) fn copied(&self) -> Self {
+        Self {
+            octets: self.octets,
+            len_octets: self.len_octets,
+            cipher: self.cipher.clone(),
+            purpose: PhantomData,
+        }
+    }
+
     /// A key that was computed, with odd parity; the octets are wiped.
     pub(crate) fn derived(mut two_parts: [u8; 16]) -> Self {
         let mut odd = with_odd_parity(u128::from_be_bytes(two_parts)).to_be_bytes();

@@ -25,6 +25,7 @@
 //! | [`data`] | verification results, profiles and capabilities, bit by bit under their names |
 //! | [`crypto::rsa`], [`oda`] | certificates, signatures and enciphered PINs of a chip |
 //! | [`issuer`] | the issuer's check of a chip's cryptogram, its answer, its scripts |
+//! | [`chip`] | a chip, simulated: commands in, answers out |
 //! | [`terminal`] | a terminal's kernel, phase by phase, without a reader |
 //! | [`tlv`] | a chip's data: reading, checking, writing, and lists of what it wants to know |
 //!
@@ -56,6 +57,7 @@
 #![forbid(unsafe_code)]
 
 pub mod card_number;
+pub mod chip;
 pub mod crypto;
 pub mod data;
 pub mod issuer;

@@ -56,6 +56,19 @@ pub fn encipher_visa(sk: &Key<SkSmc>, clear: [u8; 8]) -> [u8; 16] {
     (u128::from(first) << 64 | u128::from(second)).to_be_bytes()
 }
 
+/// Undoes [`encipher_visa`]; `None` if length and mark are not where they belong. The caller wipes
+/// the block.
+pub fn decipher_visa(sk: &Key<SkSmc>, sealed: [u8; 16]) -> Option<[u8; 8]> {
+    let ([first, second], []) = sealed.as_chunks::<8>() else { return None };
+    let mut first = sk.cipher().decrypt(*first);
+    let mut second = sk.cipher().decrypt(*second);
+    let [len, a, b, c, d, e, f, g] = first;
+    let [h, rest @ ..] = second;
+    first.zeroize();
+    second.zeroize();
+    (len == 8 && rest == [0x80, 0, 0, 0, 0, 0, 0]).then_some([a, b, c, d, e, f, g, h])
+}
+
 /// A PIN block enciphered in a chain, as M/Chip reads it: a whole block gets no mark.
 pub fn encipher_mchip(sk: &Key<SkSmc>, clear: [u8; 8]) -> [u8; 8] {
     sk.cipher().encrypt(clear)
@@ -75,6 +88,20 @@ pub fn visa_pin_block(mk: &Key<MkAc>, pin: &Pin, old: Option<&Pin>) -> [u8; 8] {
         block = xor(block, left_aligned.to_be_bytes());
     }
     block
+}
+
+/// The PIN in a block of [`visa_pin_block`]; `None` if there is none, or `old` is not the old one.
+pub fn read_visa_pin_block(mk: &Key<MkAc>, block: [u8; 8], old: Option<&Pin>) -> Option<Pin> {
+    let [_, _, _, _, a, b, c, d, ..] = mk.two_parts();
+    let mut clear = xor(block, [0, 0, 0, 0, a, b, c, d]);
+    if let Some(old) = old {
+        let left_aligned = old.packed() << (64 - 4 * u32::from(old.len_digits()));
+        clear = xor(clear, left_aligned.to_be_bytes());
+    }
+    // With its control nibble it is format 2.
+    let pin = pin_block::decode_format2(xor(clear, [0x20, 0, 0, 0, 0, 0, 0, 0])).ok();
+    clear.zeroize();
+    pin
 }
 
 /// The card's keys that a PIN change takes.
@@ -114,4 +141,38 @@ pub fn pin_change_visa(
         *to = from;
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_chip_reads_the_pin_that_was_sent(
+            digits in "[0-9]{4,12}", old in "[0-9]{4,12}", key: [u8; 16]
+        ) {
+            let (mk, sk) = (Key::from_octets(&key).unwrap(), Key::from_octets(&key).unwrap());
+            let pin = Pin::parse(digits.as_bytes()).unwrap();
+            let old = Pin::parse(old.as_bytes()).unwrap();
+            for old in [None, Some(&old)] {
+                let block = visa_pin_block(&mk, &pin, old);
+                let sealed = encipher_visa(&sk, block);
+                prop_assert_eq!(decipher_visa(&sk, sealed), Some(block));
+                prop_assert_eq!(read_visa_pin_block(&mk, block, old), Some(pin.clone()));
+            }
+        }
+
+        #[test]
+        fn what_was_not_enciphered_is_refused(sealed: [u8; 16]) {
+            let sk = Key::from_octets(&[0x2A; 16]).unwrap();
+            if let Some(block) = decipher_visa(&sk, sealed) {
+                prop_assert_eq!(encipher_visa(&sk, block), sealed);
+            }
+        }
+    }
 }
