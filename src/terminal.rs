@@ -1,8 +1,10 @@
 //! `cekr pos`, `cekr atm` and `cekr shop`: one transaction at a simulated terminal.
 //!
 //! A decline is an answer and ends with 0; only a missing answer, or another code than `--expect`
-//! names, ends with 1. The full-screen terminals do not exist yet: without a form the commands
-//! say what to type.
+//! names, ends with 1. Without a form, till and cashpoint take the whole screen when a terminal is
+//! attached ([`full_screen`]); else the commands say what to type.
+
+mod full_screen;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -40,7 +42,8 @@ use crate::load::{SpecName, address, duration, framing, spec};
   cekr pos purchase --card ana --amount 44.90 --cashback 20 --pin 1234
   cekr pos preauth --card ana --amount 80
   cekr pos complete --card ana --amount 75.20 --rrn 632610000042 --auth-code A1B2C3
-  cekr pos balance --card ana --json")]
+  cekr pos balance --card ana --json
+  cekr pos                                  the whole screen, with a terminal attached")]
 pub struct PosArgs {
     /// What to do
     #[arg(value_enum)]
@@ -79,7 +82,8 @@ enum PosFormName {
   cekr atm withdraw --card ana --amount 50 --pin 1234
   cekr atm withdraw --card ana --amount 50 --pin 1234 --fee-max 5
   cekr atm withdraw --card ana --amount 70 --pin 1234 --jam-after 1
-  cekr atm balance --card ana --pin 1234")]
+  cekr atm balance --card ana --pin 1234
+  cekr atm --language en                    the whole screen, with a terminal attached")]
 pub struct AtmArgs {
     /// What to do
     #[arg(value_enum)]
@@ -188,15 +192,21 @@ struct CommonArgs {
     /// STAN of the first message (the sign-on); without it one from the clock
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=999_999))]
     stan: Option<u32>,
-    /// Language of the receipt
-    #[arg(long, value_enum, default_value_t = LanguageName::En)]
-    language: LanguageName,
+    /// Language of receipt and screen; without it English on lines, Slovene on the screen
+    #[arg(long, value_enum)]
+    language: Option<LanguageName>,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
     /// Show the card number in full
     #[arg(long = "unsafe")]
     in_full: bool,
+}
+
+impl CommonArgs {
+    fn language(&self) -> Language {
+        self.language.map_or(Language::En, LanguageName::language)
+    }
 }
 
 /// What a receipt tells about the transaction that a refund or completion refers to.
@@ -239,8 +249,14 @@ enum LanguageName {
 
 /// Runs `cekr pos`.
 pub fn run_pos(args: PosArgs) -> ExitCode {
-    let Some(form) = args.form else { return say_what_to_type("pos", "purchase") };
     let place = place(&args.common, kranj(args.common.country));
+    let form = match args.form {
+        Some(form) => form,
+        None if full_screen::is_possible(&args.common) => {
+            return full_screen::run_till(&args.common, place);
+        }
+        None => return say_what_to_type("pos", "purchase"),
+    };
     let channel = Channel { command: "pos", step: name_of(form), entry: Entry::Chip };
     run(&args.common, channel, place, async |line, tender| {
         let form = pos_form(&args, form, tender, &line.place)?;
@@ -285,13 +301,19 @@ fn pos_form(
 
 /// Runs `cekr atm`.
 pub fn run_atm(args: AtmArgs) -> ExitCode {
-    let Some(form) = args.form else { return say_what_to_type("atm", "withdraw") };
     let default = Place::cashpoint(
         &format!("Bankomat {}", city(args.common.country)),
         city(args.common.country),
         args.common.country,
     );
     let place = place(&args.common, default);
+    let form = match args.form {
+        Some(form) => form,
+        None if full_screen::is_possible(&args.common) => {
+            return full_screen::run_cashpoint(&args.common, place, args.jam_after);
+        }
+        None => return say_what_to_type("atm", "withdraw"),
+    };
     let channel = Channel { command: "atm", step: name_of(form), entry: Entry::Chip };
     run(&args.common, channel, place, async |line, tender| {
         let sum = match (form, args.common.amount) {
@@ -472,7 +494,7 @@ fn report(common: &CommonArgs, channel: &Channel, place: &Place, card: &Card, ou
             "currency": "EUR",
             "response_code": outcome.response_code().map(|_| outcome.response_code_text()),
             "reason": reason(outcome),
-            "text": outcome.words(common.language.language()),
+            "text": outcome.words(common.language()),
             "remark": outcome.remark,
             "auth_code": outcome.auth_code_text(),
             "dispensed": outcome.dispensed,
@@ -502,7 +524,7 @@ fn receipt(
         place.country_text(),
         amount::text(outcome.asked),
         outcome.response_code_text(),
-        outcome.words(common.language.language()),
+        outcome.words(common.language()),
     );
     if !outcome.remark.is_empty() {
         line.push_str(&format!(" ({})", outcome.remark));
@@ -533,15 +555,15 @@ fn receipt(
 }
 
 fn show_fee(common: &CommonArgs, notice: FeeNotice) {
-    let words = match (notice.fee, notice.share_percent(), common.language) {
-        (Some(fee), Some(share), LanguageName::En) => {
+    let words = match (notice.fee, notice.share_percent(), common.language()) {
+        (Some(fee), Some(share), Language::En) => {
             format!("fee {} EUR: this withdrawal costs you {share} %", amount::text(fee))
         }
-        (Some(fee), Some(share), LanguageName::Sl) => {
+        (Some(fee), Some(share), Language::Sl) => {
             format!("nadomestilo {} EUR: ta dvig vas stane {share} %", amount::text(fee))
         }
-        (_, _, LanguageName::En) => "the fee is not known".to_owned(),
-        (_, _, LanguageName::Sl) => "nadomestilo ni znano".to_owned(),
+        (_, _, Language::En) => "the fee is not known".to_owned(),
+        (_, _, Language::Sl) => "nadomestilo ni znano".to_owned(),
     };
     eprintln!("{words}");
 }
@@ -555,12 +577,7 @@ fn reason(outcome: &Outcome) -> Option<&'static str> {
 }
 
 fn tender(common: &CommonArgs, entry: Entry) -> Result<Tender, Fault> {
-    let card = match (&common.card, common.pan, common.expiry) {
-        (_, Some(pan), Some(expiry)) => Card::new("-", pan, expiry)
-            .ok_or_else(|| Fault::Use("--expiry: write YYMM, for example 3012".to_owned()))?,
-        (Some(name), ..) => named_card(common, name)?,
-        (None, ..) => return Err(Fault::missing("--card NAME, or --pan P --expiry YYMM,")),
-    };
+    let card = hand_card(common)?;
     let entry = match common.entry {
         None => entry,
         Some(EntryName::Chip) => Entry::Chip,
@@ -576,6 +593,16 @@ fn tender(common: &CommonArgs, entry: Entry) -> Result<Tender, Fault> {
     })
 }
 
+/// The card that the command line names.
+fn hand_card(common: &CommonArgs) -> Result<Card, Fault> {
+    match (&common.card, common.pan, common.expiry) {
+        (_, Some(pan), Some(expiry)) => Card::new("-", pan, expiry)
+            .ok_or_else(|| Fault::Use("--expiry: write YYMM, for example 3012".to_owned())),
+        (Some(name), ..) => named_card(common, name),
+        (None, ..) => Err(Fault::missing("--card NAME, or --pan P --expiry YYMM,")),
+    }
+}
+
 fn named_card(common: &CommonArgs, name: &str) -> Result<Card, Fault> {
     let records = cards::read_or_built_in(common.cards.as_deref())
         .map_err(|error| Fault::Use(error.to_string()))?;
@@ -587,13 +614,17 @@ fn named_card(common: &CommonArgs, name: &str) -> Result<Card, Fault> {
     })
 }
 
+/// A number from 1 to 999999 that two commands within a second do not share: DE 7 counts seconds,
+/// and both would send the same keys.
 #[expect(clippy::disallowed_methods, reason = "the edge of the command: nothing decides by it")]
-fn config(common: &CommonArgs, place: &Place) -> LinkConfig {
-    // Two commands within a second must not send the same keys: DE 7 counts seconds.
+fn drawn() -> u32 {
     let ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let drawn = u32::try_from(ms % 999_999).unwrap_or(0) + 1;
+    u32::try_from(ms % 999_999).unwrap_or(0) + 1
+}
+
+fn config(common: &CommonArgs, place: &Place) -> LinkConfig {
     LinkConfig {
-        stan_first: common.stan.unwrap_or(drawn),
+        stan_first: common.stan.unwrap_or_else(drawn),
         reply_timeout_ms: u64::try_from(common.timeout.as_millis()).unwrap_or(u64::MAX),
         ..LinkConfig::new(common.spec.0, common.framing, place.terminal)
     }
@@ -640,9 +671,7 @@ fn name_of(form: impl ValueEnum) -> String {
 fn say_what_to_type(command: &str, form: &str) -> ExitCode {
     eprintln!("cekr {command}: say what to do, for example");
     eprintln!("  cekr {command} {form} --card ana --amount 20");
-    eprintln!(
-        "`cekr {command} --help` lists the forms; the full-screen terminal is not built yet."
-    );
+    eprintln!("`cekr {command} --help` lists the forms.");
     ExitCode::from(2)
 }
 

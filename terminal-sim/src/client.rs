@@ -8,6 +8,8 @@
 //! What the line reports beside the transactions (unmatched answers with their reason, reversals,
 //! closed connections) collects in [`Host::take_notes`].
 
+pub mod front_line;
+
 use core::fmt;
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -194,6 +196,13 @@ impl Host {
 
     /// Waits for octets, for the line's next deadline, or for `until`, and lets the line act.
     async fn step(&mut self, until: Instant) -> Vec<(Ticket, News)> {
+        let wake = self.wait(until).await;
+        self.react(wake).await
+    }
+
+    /// Waits for octets, for the line's next deadline, or for `until`. It may be dropped at any
+    /// point: octets are taken from the socket only when it returns.
+    async fn wait(&mut self, until: Instant) -> Wake {
         let wait_until = match self.link.deadline() {
             None => until,
             Some(moment) => {
@@ -201,7 +210,7 @@ impl Host {
                 (Instant::now() + Duration::from_millis(ms)).min(until)
             }
         };
-        let read = match &mut self.stream {
+        Wake(match &mut self.stream {
             None => {
                 tokio::time::sleep_until(wait_until).await;
                 None
@@ -209,7 +218,11 @@ impl Host {
             Some(stream) => {
                 tokio::time::timeout_at(wait_until, stream.read(&mut self.buffer)).await.ok()
             }
-        };
+        })
+    }
+
+    /// Lets the line act on what [`Host::wait`] brought.
+    async fn react(&mut self, Wake(read): Wake) -> Vec<(Ticket, News)> {
         let now = self.clock.now();
         let todo = match read {
             None => self.link.handle(LinkEvent::Tick, now),
@@ -273,6 +286,10 @@ impl Host {
         self.notes.push_back(note);
     }
 }
+
+/// What ended a wait: a read, or `None` when the time came.
+#[derive(Debug)]
+pub struct Wake(Option<io::Result<usize>>);
 
 /// What the line says about a request.
 #[derive(Debug)]

@@ -66,6 +66,22 @@ pub enum FrontAction {
     Submit(Message, OnSilence),
 }
 
+/// A terminal as whoever owns it sees it: events in, actions out, something to draw.
+pub trait Front {
+    /// Takes one event and says what is to be sent.
+    fn handle(&mut self, event: FrontEvent<'_>, now: Moment) -> Vec<FrontAction>;
+
+    /// What a screen shows.
+    fn face(&self) -> Face<'_>;
+
+    /// True while money or an answer is on its way: nobody should switch it off.
+    fn is_busy(&self) -> bool;
+
+    /// Ends what can be ended at once, before it is switched off: an entry is given up, notes
+    /// that nobody took go into the bin.
+    fn leave(&mut self, now: Moment) -> Vec<FrontAction>;
+}
+
 /// The cards that a person carries, one of them at hand.
 #[derive(Clone, Debug)]
 pub struct Wallet {

@@ -12,12 +12,17 @@ mod support;
 
 use core::time::Duration;
 
+use cekr_iso8583::response::Language;
 use cekr_iso8583::{CEKR87, Framing};
 use cekr_terminal_sim::cassettes::Cassettes;
+use cekr_terminal_sim::client::front_line::FrontLine;
 use cekr_terminal_sim::client::{
     CashpointTerminal, Host, Note, PosTerminal, ShopTerminal, WithdrawOptions,
 };
+use cekr_terminal_sim::device::keypad::Key;
 use cekr_terminal_sim::form::Entry;
+use cekr_terminal_sim::front::cashpoint::CashpointFront;
+use cekr_terminal_sim::front::{Counter, Front, FrontEvent, Touch, Wallet};
 use cekr_terminal_sim::link::{LinkConfig, SignOn};
 use cekr_terminal_sim::load::{self, Connections, LoadPlan, Pace};
 use cekr_terminal_sim::outcome::Ending;
@@ -89,6 +94,37 @@ async fn a_cashpoint_pays_and_a_jam_is_corrected() {
     let stingy = WithdrawOptions { fee_max: Some(10_00), ..WithdrawOptions::default() };
     let outcome = machine.withdraw(&tender(Entry::Chip), 70_00, stingy).await;
     assert_eq!(outcome.ending, Ending::Cancelled);
+}
+
+#[tokio::test]
+async fn a_front_on_a_socket_asks_the_fee_pays_and_goes_idle() {
+    let to = host(|message| Some(answer(message, b"00", fee_of(message)))).await;
+    let mut line = FrontLine::new(Host::connect(&to, quiet()).await.unwrap());
+    let place = Place::cashpoint("Bankomat Kranj", "Kranj", *b"SI");
+    let counter = Counter::new(Wallet::new([ana()]), Language::En, 1);
+    let mut front = CashpointFront::new(place, Cassettes::default(), counter);
+    let digits = |text: &str| -> Vec<Touch> {
+        text.chars().filter_map(Key::of_char).map(Touch::Key).collect()
+    };
+    let enter = Touch::Key(Key::Enter);
+    for (touches, headline) in [
+        ([vec![Touch::Card], digits("150"), vec![enter]].concat(), "FEE"),
+        ([vec![enter], digits("1234"), vec![enter]].concat(), "TAKE YOUR CASH"),
+        (vec![Touch::TakeNotes], "APPROVED (00)"),
+        (vec![Touch::Card], "WELCOME"),
+    ] {
+        for touch in touches {
+            let todo = front.handle(FrontEvent::Touch(touch), line.now());
+            line.deliver(todo, &mut front).await;
+        }
+        while front.counter.display.lines()[0] != headline {
+            assert!(front.is_busy() || headline == "FEE", "{headline}");
+            let wake = line.wait(Duration::from_secs(5)).await;
+            line.react(wake, &mut front).await;
+        }
+    }
+    assert_eq!(front.last().unwrap().fee, 15_00);
+    assert_eq!(line.settle(Duration::from_secs(5)).await, 0);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use cekr_iso8583::response::Language;
 use cekr_terminal_sim::device::dispenser::{Counts, DispenserFault, TAKE_MS};
 use cekr_terminal_sim::device::keypad::KeypadFault;
 use cekr_terminal_sim::device::pin_pad::{ENTRY_MS, PinPadFault};
-use cekr_terminal_sim::front::IDLE_MS;
+use cekr_terminal_sim::front::{Front, IDLE_MS};
 use cekr_terminal_sim::outcome::Ending;
 use play::{Play, declining, generous, silent};
 
@@ -39,7 +39,7 @@ fn the_fee_and_its_share_are_shown_before_the_pin_is_asked_for() {
     let paper = play.front.face().counter.paper().join("\n");
     assert!(paper.contains("476173******0011") && !paper.contains("4761730000000011"), "{paper}");
     assert!(paper.contains("NADOMESTILO   15,00 €"), "{paper}");
-    let counts = play.as_cashpoint().dispenser.counts();
+    let counts = play.front.dispenser.counts();
     assert_eq!(counts, Counts { taken: 50_00, retracted: 0 });
     play.type_in("c");
     assert_eq!(play.glass()[0], "DOBRODOŠLI");
@@ -64,23 +64,23 @@ fn notes_that_nobody_takes_are_reversed() {
     play.type_in("c150++1234+").wait_ms(TAKE_MS);
     assert_eq!(play.kinds(), [(100, 320_000), (200, 10_000), (420, 10_000)]);
     assert_eq!(play.sent[2].as_text(39), Some(&b"21"[..]));
-    let counts = play.as_cashpoint().dispenser.counts();
+    let counts = play.front.dispenser.counts();
     assert_eq!(counts, Counts { taken: 0, retracted: 50_00 });
 }
 
 #[test]
 fn a_jam_pays_what_came_out_and_tells_the_issuer() {
     let mut play = Play::cashpoint(Language::En, generous);
-    play.as_cashpoint().dispenser.set_fault(DispenserFault::JamsAfter(1));
+    play.front.dispenser.set_fault(DispenserFault::JamsAfter(1));
     play.type_in("c170++1234+m");
     assert_eq!(play.kinds()[2], (420, 10_000));
     assert_eq!(play.sent[2].as_text(39), Some(&b"32"[..]));
     assert_eq!(&play.sent[2].as_text(95).unwrap()[..12], b"000000005000");
-    let last = play.as_cashpoint().last().unwrap().clone();
+    let last = play.front.last().unwrap().clone();
     assert_eq!((last.dispensed, last.amount), (Some(50_00), 50_00));
     // The jammed cassette of twenties pays nothing more: 60 needs the tens.
     play.type_in("c");
-    play.as_cashpoint().dispenser.set_fault(DispenserFault::ShutterStuck);
+    play.front.dispenser.set_fault(DispenserFault::ShutterStuck);
     play.type_in("c160++1234+");
     assert_eq!(play.sent.last().unwrap().as_text(39), Some(&b"21"[..]));
 }
@@ -113,8 +113,8 @@ fn an_unanswered_withdrawal_pays_nothing() {
     play.type_in("c150++1234+");
     assert_eq!(play.glass(), ["ONE MOMENT"]);
     play.type_in("x1+m").time_out();
-    assert_eq!(play.as_cashpoint().last().unwrap().ending, Ending::TimedOut);
-    assert_eq!(play.as_cashpoint().dispenser.counts(), Counts::default());
+    assert_eq!(play.front.last().unwrap().ending, Ending::TimedOut);
+    assert_eq!(play.front.dispenser.counts(), Counts::default());
     // An enquiry without an answer does not stop a withdrawal.
     let mut play = Play::cashpoint(Language::Sl, silent);
     play.type_in("c150+").time_out();
@@ -147,10 +147,10 @@ fn a_forgotten_card_comes_back_and_a_broken_pad_ends_the_visit() {
     let mut play = Play::cashpoint(Language::En, generous);
     play.type_in("c1").wait_ms(IDLE_MS);
     assert_eq!(play.glass()[0], "WELCOME");
-    play.as_cashpoint().counter.pad.set_fault(PinPadFault::Broken);
+    play.front.counter.pad.set_fault(PinPadFault::Broken);
     play.type_in("c2");
     assert_eq!(play.glass()[0], "THE PIN PAD DOES NOT WORK.");
-    play.as_cashpoint().counter.keypad.set_fault(KeypadFault::Unplugged);
+    play.front.counter.keypad.set_fault(KeypadFault::Unplugged);
     play.type_in("cc1");
     assert_eq!(play.glass()[0], "CHOOSE", "no key does anything");
     assert!(play.sent.is_empty());

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use cekr_iso8583::response::Language;
 use cekr_terminal_sim::device::keypad::Key;
-use cekr_terminal_sim::front::Touch;
+use cekr_terminal_sim::front::{Front, Touch};
 use cekr_terminal_sim::screen::{self, COLUMNS, Colours, Command, ROWS};
 use play::{Play, declining, generous, silent};
 use ratatui::Terminal;
@@ -26,7 +26,7 @@ use ratatui::crossterm::event::{
 };
 
 /// What a terminal of this size shows, line by line.
-fn drawn(play: &Play, columns: u16, rows: u16) -> String {
+fn drawn(play: &Play<impl Front>, columns: u16, rows: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
     terminal.draw(|frame| screen::draw(frame, &play.front.face(), Colours::On)).unwrap();
     let buffer = terminal.backend().buffer();
@@ -37,7 +37,7 @@ fn drawn(play: &Play, columns: u16, rows: u16) -> String {
     (0..rows).map(line).collect()
 }
 
-fn is_as_kept(name: &str, play: &Play) {
+fn is_as_kept(name: &str, play: &Play<impl Front>) {
     let drawn = drawn(play, COLUMNS, ROWS);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens").join(name);
     if std::env::var_os("CEKR_SCREENS").is_some_and(|how| how == "write") {
@@ -79,8 +79,8 @@ fn the_cashpoint_shows_what_goes_wrong() {
     is_as_kept("cashpoint-fee-unknown-sl.txt", &play);
 
     let mut play = Play::cashpoint(Language::Sl, |message| declining(message, *b"41", ""));
-    play.as_cashpoint().counter.printer.refill(3);
-    play.as_cashpoint().dispenser.set_missing(1, true);
+    play.front.counter.printer.refill(3);
+    play.front.dispenser.set_missing(1, true);
     play.type_in("c150++1234+");
     is_as_kept("cashpoint-card-kept-sl.txt", &play);
 }
@@ -107,7 +107,7 @@ fn a_screen_that_is_too_small_says_so() {
     assert_eq!(drawn(&play, 60, 20).trim_end(), "80 x 24!");
 }
 
-fn click(play: &Play, column: u16, row: u16) -> Option<Command> {
+fn click(play: &Play<impl Front>, column: u16, row: u16) -> Option<Command> {
     let kind = MouseEventKind::Down(MouseButton::Left);
     let event = MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
     screen::command(&Event::Mouse(event), &play.front.face())

@@ -7,7 +7,7 @@
 use cekr_iso8583::response::Language;
 
 use super::words::{Text, money};
-use super::{Counter, End, Face, FrontAction, FrontEvent, Hand, How, Touch, row, signed};
+use super::{Counter, End, Face, Front, FrontAction, FrontEvent, Hand, How, Touch, row, signed};
 use crate::cashpoint::{Cashpoint, CashpointEvent, CashpointForm, FeeNotice};
 use crate::cassettes::{AMOUNT_MAX, Cassettes, Mix};
 use crate::device::dispenser::{CashDispenser, Tray};
@@ -97,23 +97,6 @@ impl CashpointFront {
     #[must_use]
     pub const fn last(&self) -> Option<&Outcome> {
         self.last.as_ref()
-    }
-
-    /// Takes one event and says what is to be sent.
-    pub fn handle(&mut self, event: FrontEvent<'_>, now: Moment) -> Vec<FrontAction> {
-        let actions = match event {
-            FrontEvent::Line(event) => {
-                let todo = self.machine.handle(CashpointEvent::Line(event));
-                self.carry_out(todo, now)
-            }
-            FrontEvent::Tick => self.tick(now),
-            FrontEvent::Touch(touch) => {
-                self.counter.touched = now;
-                self.touch(touch, now)
-            }
-        };
-        self.show();
-        actions
     }
 
     fn touch(&mut self, touch: Touch, now: Moment) -> Vec<FrontAction> {
@@ -447,25 +430,6 @@ impl CashpointFront {
         format!("{} €", names.join(", "))
     }
 
-    /// What a screen shows.
-    #[must_use]
-    pub fn face(&self) -> Face<'_> {
-        let place = self.place();
-        let counter = &self.counter;
-        let cassettes = format!("{}: {}", counter.text(Text::Cassettes), self.cassette_line());
-        let mut devices = counter.device_line();
-        if let Some(cents) = self.notes_out() {
-            let sum = money(signed(cents), counter.language);
-            devices.push_str(&format!(" · {}: {sum}", counter.text(Text::Tray)));
-        }
-        Face {
-            title: format!("{} · {}", place.name, place.city.to_uppercase()),
-            counter,
-            devices: vec![cassettes, devices],
-            hands: HANDS,
-        }
-    }
-
     /// The bays: `10 €: 500 · 20 €: 1000`; a bay that cannot pay says why.
     fn cassette_line(&self) -> String {
         use crate::device::dispenser::CassetteState::{Empty, Jammed, Low, Missing, Ok};
@@ -493,6 +457,68 @@ impl CashpointFront {
             Tray::Presented(mix, _) => Some(mix.total()),
             Tray::Empty | Tray::Stacked(_) => None,
         }
+    }
+}
+
+impl Front for CashpointFront {
+    fn handle(&mut self, event: FrontEvent<'_>, now: Moment) -> Vec<FrontAction> {
+        let actions = match event {
+            FrontEvent::Line(event) => {
+                let todo = self.machine.handle(CashpointEvent::Line(event));
+                self.carry_out(todo, now)
+            }
+            FrontEvent::Tick => self.tick(now),
+            FrontEvent::Touch(touch) => {
+                self.counter.touched = now;
+                self.touch(touch, now)
+            }
+        };
+        self.show();
+        actions
+    }
+
+    fn face(&self) -> Face<'_> {
+        let place = self.place();
+        let counter = &self.counter;
+        let cassettes = format!("{}: {}", counter.text(Text::Cassettes), self.cassette_line());
+        let mut devices = counter.device_line();
+        if let Some(cents) = self.notes_out() {
+            let sum = money(signed(cents), counter.language);
+            devices.push_str(&format!(" · {}: {sum}", counter.text(Text::Tray)));
+        }
+        Face {
+            title: format!("{} · {}", place.name, place.city.to_uppercase()),
+            counter,
+            devices: vec![cassettes, devices],
+            hands: HANDS,
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        match self.step {
+            Step::Notes(_) | Step::Waiting => true,
+            Step::Amount { .. }
+            | Step::Ended(_)
+            | Step::Fee(_)
+            | Step::Idle
+            | Step::Menu
+            | Step::Pin(_) => false,
+        }
+    }
+
+    fn leave(&mut self, now: Moment) -> Vec<FrontAction> {
+        let actions = match self.step {
+            Step::Fee(_) | Step::Pin(_) => self.give_up(now),
+            Step::Notes(_) => {
+                self.dispenser.retract();
+                self.tell_dispensed(0, now)
+            }
+            Step::Amount { .. } | Step::Ended(_) | Step::Idle | Step::Menu | Step::Waiting => {
+                vec![]
+            }
+        };
+        self.show();
+        actions
     }
 }
 

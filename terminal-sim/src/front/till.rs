@@ -5,7 +5,7 @@
 //! held to the reader.
 
 use super::words::{Text, money};
-use super::{Counter, End, Face, FrontAction, FrontEvent, Hand, How, Touch, row, signed};
+use super::{Counter, End, Face, Front, FrontAction, FrontEvent, Hand, How, Touch, row, signed};
 use crate::device::keypad::Key;
 use crate::device::pin_pad::{EncipheredPin, PinStep};
 use crate::form::{Entry, Original, Tender};
@@ -88,23 +88,6 @@ impl TillFront {
     #[must_use]
     pub const fn last(&self) -> Option<&Outcome> {
         self.last.as_ref()
-    }
-
-    /// Takes one event and says what is to be sent.
-    pub fn handle(&mut self, event: FrontEvent<'_>, now: Moment) -> Vec<FrontAction> {
-        let actions = match event {
-            FrontEvent::Line(event) => {
-                let todo = self.machine.handle(PosEvent::Line(event));
-                self.carry_out(todo, now)
-            }
-            FrontEvent::Tick => self.tick(now),
-            FrontEvent::Touch(touch) => {
-                self.counter.touched = now;
-                self.touch(touch, now)
-            }
-        };
-        self.show();
-        actions
     }
 
     fn touch(&mut self, touch: Touch, now: Moment) -> Vec<FrontAction> {
@@ -276,18 +259,6 @@ impl TillFront {
         is_in.then_some(Text::TakeCard)
     }
 
-    /// What a screen shows.
-    #[must_use]
-    pub fn face(&self) -> Face<'_> {
-        let place = self.place();
-        Face {
-            title: format!("{} · {}", place.name, place.city.to_uppercase()),
-            counter: &self.counter,
-            devices: vec![self.counter.device_line()],
-            hands: HANDS,
-        }
-    }
-
     fn clear(&mut self) {
         self.counter.held = None;
         self.counter.paper.clear();
@@ -339,6 +310,45 @@ impl TillFront {
             Step::Waiting => vec![text(Text::Wait)],
             Step::Ended(end) => counter.ending(end),
         }
+    }
+}
+
+impl Front for TillFront {
+    fn handle(&mut self, event: FrontEvent<'_>, now: Moment) -> Vec<FrontAction> {
+        let actions = match event {
+            FrontEvent::Line(event) => {
+                let todo = self.machine.handle(PosEvent::Line(event));
+                self.carry_out(todo, now)
+            }
+            FrontEvent::Tick => self.tick(now),
+            FrontEvent::Touch(touch) => {
+                self.counter.touched = now;
+                self.touch(touch, now)
+            }
+        };
+        self.show();
+        actions
+    }
+
+    fn face(&self) -> Face<'_> {
+        let place = self.place();
+        Face {
+            title: format!("{} · {}", place.name, place.city.to_uppercase()),
+            counter: &self.counter,
+            devices: vec![self.counter.device_line()],
+            hands: HANDS,
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        match self.step {
+            Step::Waiting => true,
+            Step::Amount { .. } | Step::Card | Step::Ended(_) | Step::Menu | Step::Pin => false,
+        }
+    }
+
+    fn leave(&mut self, _: Moment) -> Vec<FrontAction> {
+        vec![]
     }
 }
 

@@ -9,7 +9,7 @@ use cekr_terminal_sim::device::keypad::Key;
 use cekr_terminal_sim::form;
 use cekr_terminal_sim::front::cashpoint::CashpointFront;
 use cekr_terminal_sim::front::till::TillFront;
-use cekr_terminal_sim::front::{Counter, Face, FrontAction, FrontEvent, Touch, Wallet};
+use cekr_terminal_sim::front::{Counter, Front, FrontAction, FrontEvent, Touch, Wallet};
 use cekr_terminal_sim::message::Message;
 use cekr_terminal_sim::moment::Moment;
 use cekr_terminal_sim::place::Place;
@@ -19,31 +19,9 @@ use cekr_terminal_sim::reply::{Balance, Reply};
 /// 2026-11-22, 11:00:00 in Kranj.
 pub(crate) const START: Moment = Moment::from_unix_ms(1_795_341_600_000);
 
-/// Either terminal.
-pub(crate) enum Front {
-    Cashpoint(Box<CashpointFront>),
-    Till(Box<TillFront>),
-}
-
-impl Front {
-    pub(crate) fn face(&self) -> Face<'_> {
-        match self {
-            Self::Cashpoint(front) => front.face(),
-            Self::Till(front) => front.face(),
-        }
-    }
-
-    fn handle(&mut self, event: FrontEvent<'_>, now: Moment) -> Vec<FrontAction> {
-        match self {
-            Self::Cashpoint(front) => front.handle(event, now),
-            Self::Till(front) => front.handle(event, now),
-        }
-    }
-}
-
 /// A terminal, a clock, and a switch that answers what a test wants.
-pub(crate) struct Play {
-    pub(crate) front: Front,
+pub(crate) struct Play<F> {
+    pub(crate) front: F,
     pub(crate) now: Moment,
     /// What was sent, as it went out.
     pub(crate) sent: Vec<Message>,
@@ -51,29 +29,26 @@ pub(crate) struct Play {
     stan: u32,
 }
 
-impl Play {
+impl Play<CashpointFront> {
     pub(crate) fn cashpoint(language: Language, answer: fn(&Message) -> Option<Reply>) -> Self {
         let place = Place::cashpoint("NLB bankomat", "Kranj", *b"SI");
         let counter = Counter::new(wallet(), language, 1);
         let front = CashpointFront::new(place, Cassettes::default(), counter);
-        Self::new(Front::Cashpoint(Box::new(front)), answer)
+        Self::new(front, answer)
     }
+}
 
+impl Play<TillFront> {
     pub(crate) fn till(language: Language, answer: fn(&Message) -> Option<Reply>) -> Self {
         let place = Place::shop("Mercator", "Kranj", *b"SI");
         let counter = Counter::new(wallet(), language, 1);
-        Self::new(Front::Till(Box::new(TillFront::new(place, counter))), answer)
+        Self::new(TillFront::new(place, counter), answer)
     }
+}
 
-    fn new(front: Front, answer: fn(&Message) -> Option<Reply>) -> Self {
+impl<F: Front> Play<F> {
+    fn new(front: F, answer: fn(&Message) -> Option<Reply>) -> Self {
         Self { front, now: START, sent: vec![], answer, stan: 0 }
-    }
-
-    pub(crate) fn as_cashpoint(&mut self) -> &mut CashpointFront {
-        match &mut self.front {
-            Front::Cashpoint(front) => front,
-            Front::Till(_) => panic!("a till"),
-        }
     }
 
     /// Digits and `+` confirm, `<` clear, `x` cancel, `c` card, `m` notes, `t` tap, `s` swipe,
