@@ -13,7 +13,8 @@ use cekr_switch::fuzzing as switch;
 type Body = fn(&[u8]);
 
 /// Every fuzz target by name, in the order of the alphabet.
-const TARGETS: [(&str, Body); 8] = [
+const TARGETS: [(&str, Body); 10] = [
+    ("chip", cekr_emv::chip::fuzzing::chip),
     ("chip_check", cekr_emv::issuer::fuzzing::chip_check),
     ("describe", messages::describe),
     ("engine", switch::engine),
@@ -23,6 +24,7 @@ const TARGETS: [(&str, Body); 8] = [
             messages::round_trip(spec, data);
         }
     }),
+    ("tr31", cekr_emv::crypto::tr31::fuzzing::tr31),
     ("view_cekr87", |data| messages::view(&CEKR87, data)),
     ("view_iso87ascii", |data| messages::view(&ISO87ASCII, data)),
     ("view_iso87binary", |data| messages::view(&ISO87BINARY, data)),

@@ -25,6 +25,8 @@
 //! # Ok::<(), tr31::BlockError>(())
 //! ```
 
+pub mod fuzzing;
+
 use core::fmt;
 
 use zeroize::Zeroize;

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod any_octets;
 mod issuer;
 mod offline;
 mod payment;
