@@ -36,6 +36,13 @@ impl Kept {
         self.atc
     }
 
+    /// The same memory with another counter: a card that has been used so often, and whose issuer
+    /// was reached each time.
+    #[must_use]
+    pub fn with_atc(self, atc: u16) -> Self {
+        Self { atc, atc_last_online: atc, ..self }
+    }
+
     /// The counter when the issuer was last reached (9F13).
     pub fn atc_last_online(&self) -> u16 {
         self.atc_last_online
