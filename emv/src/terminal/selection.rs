@@ -217,15 +217,14 @@ impl Kernel<'_> {
         }
         let row = self.config.applications.get(place).ok_or(Reason::NoApplication)?;
         let is_blocked = answer.status == APPLICATION_BLOCKED;
+        self.candidates.saw_blocked |= is_blocked;
         let fci = answer.object().ok().filter(|object| object.tag == 0x6F);
         let name = fci.and_then(|fci| tlv::value_of(fci.value, 0x84));
         let (Some(fci), Some(name), true) = (fci, name, answer.is_done() || is_blocked) else {
             return self.select_listed(place + 1);
         };
         let is_known = self.candidates.as_slice().iter().any(|row| row.name.octets() == name);
-        if takes(row, name) && is_blocked {
-            self.candidates.saw_blocked = true;
-        } else if takes(row, name) && !is_known {
+        if takes(row, name) && !is_blocked && !is_known {
             let proprietary = tlv::value_of(fci.value, 0xA5).unwrap_or_default();
             self.candidates.add(candidate(place, name, proprietary));
         }
