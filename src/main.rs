@@ -7,6 +7,7 @@ mod api;
 mod calc;
 mod card;
 mod cards;
+mod chip;
 mod clear;
 mod config;
 mod demo;
@@ -50,6 +51,7 @@ enum Command {
     Atm(Box<terminal::AtmArgs>),
     Shop(Box<terminal::ShopArgs>),
     Card(card::CardArgs),
+    Chip(chip::ChipArgs),
     Calc(calc::CalcArgs),
     Clear(clear::ClearArgs),
     /// Shows, compares, redacts, builds and checks ISO 8583 messages
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Card(args) => card::run(&args),
         Command::Calc(args) => calc::run(&args),
+        Command::Chip(args) => chip::run(&args),
         Command::Clear(args) => clear::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Demo(args) => demo::run(&args),
