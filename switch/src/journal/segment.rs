@@ -5,6 +5,9 @@
 //! octets whose place on the disk is settled, and `fdatasync` need not touch the file system's own
 //! journal (1.3 to 1.9 times faster than a growing file).
 //!
+//! Where zeros cannot be written ahead, the room is reserved instead: commits are slower then, for the
+//! file system notes each first write, but they go on.
+//!
 //! The first segment is small and each is twice as long as the one before, up to the setting: a
 //! new data directory is ready in milliseconds, a busy one soon changes files rarely.
 
@@ -152,30 +155,53 @@ impl Pool {
     }
 
     fn prepare(&self, octets: u64) -> io::Result<()> {
-        let prepared = self.try_prepare(octets);
-        self.failing.store(prepared.is_err(), Ordering::Release);
-        prepared
+        let made = self.make(octets, Self::zero).or_else(|error| {
+            let reserved = self.make(octets, Self::reserve);
+            if reserved.is_ok() {
+                tracing::warn!(%error, octets, "a journal segment is reserved, not zeroed ahead");
+            }
+            reserved
+        });
+        self.failing.store(made.is_err(), Ordering::Release);
+        if made? == Made::Whole {
+            *self.state.lock() = State::Ready { octets };
+        }
+        Ok(())
     }
 
-    fn try_prepare(&self, octets: u64) -> io::Result<()> {
+    /// Makes the ready file by `fill`, under another name until it is whole.
+    fn make(
+        &self,
+        octets: u64,
+        fill: impl FnOnce(&Self, u64) -> io::Result<Made>,
+    ) -> io::Result<Made> {
         for leftover in [MAKING_NAME, READY_NAME] {
             if self.disk.exists(leftover)? {
                 self.disk.remove(leftover)?;
             }
         }
-        let pause = || {
+        let made = fill(self, octets)?;
+        if made == Made::Whole {
+            // Whoever makes a segment of it syncs the folders.
+            self.disk.rename(MAKING_NAME, READY_NAME)?;
+        }
+        Ok(made)
+    }
+
+    fn zero(&self, octets: u64) -> io::Result<Made> {
+        make_zeroed(&*self.disk, MAKING_NAME, octets, || {
             if self.background && self.urgent.load(Ordering::Acquire) == 0 {
                 sync::park(PAUSE_US);
             }
             self.stopping.load(Ordering::Acquire)
-        };
-        if make_zeroed(&*self.disk, MAKING_NAME, octets, pause)? == Made::Abandoned {
-            return Ok(());
-        }
-        // Whoever makes a segment of it syncs the folders.
-        self.disk.rename(MAKING_NAME, READY_NAME)?;
-        *self.state.lock() = State::Ready { octets };
-        Ok(())
+        })
+    }
+
+    fn reserve(&self, octets: u64) -> io::Result<Made> {
+        let file = self.disk.create(MAKING_NAME)?;
+        file.reserve(octets)?;
+        file.sync_data()?;
+        Ok(Made::Whole)
     }
 }
 
@@ -239,7 +265,7 @@ const RETRY_US: u64 = 1_000_000;
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::simulated::SimDisk;
+    use super::super::simulated::{Faults, SimDisk};
     use super::*;
 
     #[test]
@@ -273,5 +299,35 @@ mod tests {
         assert_eq!(pool.ready().unwrap(), Some(READY_NAME), "without a thread to make it");
         let pool = Pool::open(Arc::new(disk), 8192, true, 2).unwrap();
         assert_eq!(pool.ready().unwrap(), None, "of another length");
+    }
+
+    #[test]
+    fn room_is_reserved_where_zeros_cannot_be_written() {
+        let faults: [fn(u64) -> Faults; 2] = [
+            |call| Faults { short_write_at: Some(call), ..Faults::default() },
+            |call| Faults { fail_sync_at: Some(call), ..Faults::default() },
+        ];
+        for (fault, calls_before) in faults.into_iter().zip([2, 3]) {
+            let disk = SimDisk::new(1);
+            let pool = Pool::open(Arc::new(disk.clone()), 4096, false, 2).unwrap();
+            disk.plant(fault(disk.calls() + calls_before));
+            assert_eq!(pool.ready().unwrap(), Some(READY_NAME));
+            assert!(!pool.is_failing());
+            disk.sync_dir("").unwrap();
+            disk.power_cut();
+            assert_eq!(disk.contents(READY_NAME), Some(vec![0; 4096]));
+        }
+    }
+
+    #[test]
+    fn a_full_disk_prepares_nothing_and_says_so_until_there_is_room() {
+        let disk = SimDisk::new(1);
+        let pool = Pool::open(Arc::new(disk.clone()), 4096, false, 2).unwrap();
+        disk.plant(Faults { octets_max: Some(4095), ..Faults::default() });
+        assert_eq!(pool.ready().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert!(pool.is_failing());
+        disk.plant(Faults::default());
+        assert_eq!(pool.ready().unwrap(), Some(READY_NAME));
+        assert!(!pool.is_failing());
     }
 }

@@ -444,6 +444,17 @@ impl DiskFile for SimFile {
         })
     }
 
+    fn reserve(&self, octets: u64) -> io::Result<()> {
+        self.with(|world, file| {
+            world.call()?;
+            let octets_now = world.file(file)?.shown.len() as u64;
+            world.grow(octets.saturating_sub(octets_now))?;
+            let len = usize::try_from(octets).map_err(|_| io::ErrorKind::InvalidInput)?;
+            world.file(file)?.shown.resize(len, 0);
+            Ok(())
+        })
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         self.with(|world, file| {
             let call = world.call()?;
@@ -468,10 +479,7 @@ impl DiskFile for SimFile {
                 let len = world.file(file)?.shown.len();
                 offset.saturating_add(octets.len()).saturating_sub(len) as u64
             };
-            let held: u64 = world.files.values().map(|file| file.shown.len() as u64).sum();
-            if world.faults.octets_max.is_some_and(|max| held.saturating_add(growth) > max) {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
+            world.grow(growth)?;
             if world.faults.short_write_at == Some(call) {
                 let kept = world.random.below(octets.len() as u64);
                 let kept = octets.get(..usize::try_from(kept).unwrap_or_default());
@@ -485,6 +493,15 @@ impl DiskFile for SimFile {
 }
 
 impl World {
+    /// Whether there is room for so many octets more.
+    fn grow(&self, octets: u64) -> io::Result<()> {
+        let held: u64 = self.files.values().map(|file| file.shown.len() as u64).sum();
+        if self.faults.octets_max.is_some_and(|max| held.saturating_add(octets) > max) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
     fn file(&mut self, file: u64) -> io::Result<&mut SimFileState> {
         self.files.get_mut(&file).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
