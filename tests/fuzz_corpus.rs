@@ -13,17 +13,19 @@ use cekr_switch::fuzzing as switch;
 type Body = fn(&[u8]);
 
 /// Every fuzz target by name, in the order of the alphabet.
-const TARGETS: [(&str, Body); 10] = [
+const TARGETS: [(&str, Body); 12] = [
     ("chip", cekr_emv::chip::fuzzing::chip),
     ("chip_check", cekr_emv::issuer::fuzzing::chip_check),
     ("describe", messages::describe),
     ("engine", switch::engine),
     ("frame", messages::frame),
+    ("kernel", cekr_emv::terminal::fuzzing::kernel),
     ("round_trip", |data| {
         for spec in Spec::built_in() {
             messages::round_trip(spec, data);
         }
     }),
+    ("tlv", cekr_emv::tlv::fuzzing::tlv),
     ("tr31", cekr_emv::crypto::tr31::fuzzing::tr31),
     ("view_cekr87", |data| messages::view(&CEKR87, data)),
     ("view_iso87ascii", |data| messages::view(&ISO87ASCII, data)),

@@ -59,6 +59,7 @@ mod cardholder;
 mod completion;
 mod config;
 mod contactless;
+pub mod fuzzing;
 mod outcome;
 mod records;
 mod request;

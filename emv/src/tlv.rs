@@ -24,6 +24,7 @@
 //! ```
 
 pub mod dol;
+pub mod fuzzing;
 pub mod tags;
 
 use core::fmt;

@@ -100,3 +100,35 @@ proptest! {
 fn a_kernel_is_small_enough_for_a_stack() {
     assert!(size_of::<Kernel<'_>>() < 16 * 1024, "{}", size_of::<Kernel<'_>>());
 }
+
+#[test]
+fn arbitrary_octets_lead_the_fuzz_bodies_to_an_end() {
+    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    let mut draw = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus");
+    let read = |name: &str| -> Vec<Vec<u8>> {
+        let files = std::fs::read_dir(format!("{root}/{name}")).unwrap();
+        let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        files.sort();
+        files.into_iter().map(|file| std::fs::read(file).unwrap()).collect()
+    };
+    let bodies: [(&str, fn(&[u8])); 2] =
+        [("kernel", cekr_emv::terminal::fuzzing::kernel), ("tlv", cekr_emv::tlv::fuzzing::tlv)];
+    for (name, body) in bodies {
+        for seed in read(name) {
+            for _ in 0..200 {
+                let mut data = seed.clone();
+                for _ in 0..1 + draw() % 4 {
+                    let place = draw() as usize % data.len();
+                    data[place] = draw() as u8;
+                }
+                body(&data);
+            }
+        }
+    }
+}
