@@ -36,6 +36,12 @@ pub fn stand_on_core(n: usize) {
 
 /// A switch with one lane, in memory or durable in `dir`.
 pub fn switch(dir: Option<&Path>) -> Running {
+    switch_of(CARDS, dir, |_| {})
+}
+
+/// A switch with one lane and `cards` cards, in memory or durable in `dir`, its settings as `change`
+/// leaves them.
+pub fn switch_of(cards: u64, dir: Option<&Path>, change: impl FnOnce(&mut Config)) -> Running {
     let mut config = Config::default();
     config.data.durability = Durability::None;
     if let Some(dir) = dir {
@@ -48,9 +54,12 @@ pub fn switch(dir: Option<&Path>) -> Running {
     load_policy(&mut config.policy);
     config.listener.first_mut().addr = Address::parse("127.0.0.1:0").expect("an address");
     config.http.addr = Address::parse("127.0.0.1:0").expect("an address");
+    change(&mut config);
     let server = Server::bind(config, options()).expect("a free port");
-    for n in 0..CARDS {
-        server.control().shard().issue(new_card(n), NOW).expect("a new card");
+    for n in 0..cards {
+        while server.control().shard().issue(new_card(n), NOW).is_err() {
+            server.settle().expect("a whole disk");
+        }
     }
     server.settle().expect("a whole disk");
     server.start().expect("threads")

@@ -113,7 +113,7 @@ impl Writer {
     /// Octets that are left for entries, while no more can be prepared.
     fn room(&self) -> Option<u64> {
         let left = self.chain.segment_octets().saturating_sub(self.chain.offset);
-        self.pool.is_failing().then_some(left)
+        (self.pool.is_failing() || self.lacks_room).then_some(left)
     }
 
     /// Seals and syncs: what lies on disk is then all there will be.
