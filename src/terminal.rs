@@ -4,6 +4,7 @@
 //! names, ends with 1. Without a form, till and cashpoint take the whole screen when a terminal is
 //! attached ([`full_screen`]); else the commands say what to type.
 
+mod chip;
 mod full_screen;
 
 use std::io::Write as _;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use cekr_emv::chip::Chip;
 use cekr_emv::pin::Pin;
 use cekr_iso8583::response::Language;
 use cekr_iso8583::{Framing, Pan};
@@ -19,11 +21,13 @@ use cekr_terminal_sim::amount;
 use cekr_terminal_sim::card::Card;
 use cekr_terminal_sim::cashpoint::FeeNotice;
 use cekr_terminal_sim::cassettes::Cassettes;
+use cekr_terminal_sim::chip_session::ChipSession;
 use cekr_terminal_sim::client::{
     CashpointTerminal, Host, Note, PosTerminal, ShopTerminal, WithdrawOptions,
 };
 use cekr_terminal_sim::device::pin_pad::EncipheredPin;
-use cekr_terminal_sim::form::{Entry, Original, Sent, Tender};
+use cekr_terminal_sim::device::reader::Reader;
+use cekr_terminal_sim::form::{Entry, Original, PinPad, Sent, Tender};
 use cekr_terminal_sim::link::LinkConfig;
 use cekr_terminal_sim::outcome::{Ending, Outcome};
 use cekr_terminal_sim::place::{Place, padded};
@@ -31,6 +35,7 @@ use cekr_terminal_sim::pos::PosForm;
 use clap::ValueEnum;
 use serde_json::json;
 
+use self::chip::ChipArgs;
 use crate::cards;
 use crate::load::{SpecName, address, duration, framing, spec};
 
@@ -161,9 +166,11 @@ struct CommonArgs {
     /// The PIN that is typed
     #[arg(long, value_name = "PIN", value_parser = pin)]
     pin: Option<Pin>,
-    /// How the card is read; chip and contactless still send no chip data
+    /// How the card is read
     #[arg(long, value_enum)]
     entry: Option<EntryName>,
+    #[command(flatten)]
+    chip: ChipArgs,
     /// Exit 1 unless the response code is this one
     #[arg(long, value_name = "CODE", value_parser = response_code)]
     expect: Option<[u8; 2]>,
@@ -261,6 +268,7 @@ pub fn run_pos(args: PosArgs) -> ExitCode {
     run(&args.common, channel, place, async |line, tender| {
         let form = pos_form(&args, form, tender, &line.place)?;
         let mut till = PosTerminal::new(line.open().await?, line.place);
+        till.chip = line.chip;
         let outcome = till.transact(form).await;
         Ok((outcome, settled(&mut till.host).await))
     })
@@ -327,6 +335,7 @@ pub fn run_atm(args: AtmArgs) -> ExitCode {
         };
         let host = line.open().await?;
         let mut machine = CashpointTerminal::new(host, line.place, Cassettes::default());
+        machine.chip = line.chip;
         let outcome = match (form, new_pin) {
             (AtmFormName::PinChange, Some(new_pin)) => machine.change_pin(&tender, new_pin).await,
             (AtmFormName::Balance | AtmFormName::PinChange, _) => machine.balance(&tender).await,
@@ -387,6 +396,8 @@ struct Line {
     to: String,
     config: LinkConfig,
     place: Place,
+    /// Kernel and reader with the card's chip, where a chip takes part.
+    chip: Option<ChipSession<Reader>>,
 }
 
 impl Line {
@@ -406,13 +417,14 @@ fn run(
     place: Place,
     transact: impl AsyncFnOnce(Line, Tender) -> Result<(Outcome, Vec<Note>), Fault>,
 ) -> ExitCode {
-    let result = tender(common, channel.entry).and_then(|tender| {
+    let result = hand(common, channel.entry).and_then(|(tender, chip)| {
+        let chip = session(common, &place, &tender, chip)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Fault::Use(format!("cannot start: {error}")))?;
-        let line =
-            Line { to: common.to.clone(), config: config(common, &place), place: place.clone() };
+        let (to, config) = (common.to.clone(), config(common, &place));
+        let line = Line { to, config, place: place.clone(), chip };
         let card = tender.card.clone();
         runtime.block_on(transact(line, tender)).map(|done| (card, done))
     });
@@ -445,6 +457,14 @@ fn conclude(common: &CommonArgs, channel: &Channel, outcome: &Outcome) -> ExitCo
             ExitCode::from(1)
         }
         (_, Ending::Answered(_) | Ending::Cancelled) => ExitCode::SUCCESS,
+        (_, Ending::CardFault(why)) => {
+            eprintln!("cekr {}: the card cannot be used: {why}", channel.command);
+            ExitCode::from(1)
+        }
+        (_, Ending::CardRefused) => {
+            eprintln!("cekr {}: the card's chip refused the issuer's answer", channel.command);
+            ExitCode::from(1)
+        }
         (_, Ending::NoNotes) => {
             eprintln!("cekr {}: the machine holds notes of 10, 20 and 50", channel.command);
             ExitCode::from(2)
@@ -576,8 +596,10 @@ fn reason(outcome: &Outcome) -> Option<&'static str> {
     named.next().is_none().then(|| first.name())
 }
 
-fn tender(common: &CommonArgs, entry: Entry) -> Result<Tender, Fault> {
-    let card = hand_card(common)?;
+/// What is held to the terminal, and the chip of it.
+fn hand(common: &CommonArgs, entry: Entry) -> Result<(Tender, Option<Box<Chip>>), Fault> {
+    let (card, pin) = hand_card(common)?;
+    let chip = common.chip.chip(&card, pin.as_ref());
     let entry = match common.entry {
         None => entry,
         Some(EntryName::Chip) => Entry::Chip,
@@ -587,27 +609,48 @@ fn tender(common: &CommonArgs, entry: Entry) -> Result<Tender, Fault> {
         Some(EntryName::Stripe) => Entry::Stripe,
     };
     let tender = Tender::new(card, entry);
-    Ok(match &common.pin {
+    let tender = match &common.pin {
         None => tender,
         Some(pin) => tender.with_pin(pin),
-    })
+    };
+    Ok((tender, chip))
 }
 
-/// The card that the command line names.
-fn hand_card(common: &CommonArgs) -> Result<Card, Fault> {
+/// Kernel and reader with the chip in it; none where the card is read without its chip.
+fn session(
+    common: &CommonArgs,
+    place: &Place,
+    tender: &Tender,
+    chip: Option<Box<Chip>>,
+) -> Result<Option<ChipSession<Reader>>, Fault> {
+    match tender.entry {
+        Entry::Chip | Entry::Contactless => {}
+        Entry::Ecommerce | Entry::Key | Entry::Stripe => return Ok(None),
+    }
+    let pad = if tender.pin.is_some() { PinPad::Present } else { PinPad::Absent };
+    let mut session = common.chip.session(place, pad)?;
+    if let (Some(slot), Some(chip)) = (session.reader.slot(), chip) {
+        slot.insert(chip);
+    }
+    Ok(Some(session))
+}
+
+/// The card that the command line names, with the PIN that its file tells.
+fn hand_card(common: &CommonArgs) -> Result<(Card, Option<Pin>), Fault> {
     match (&common.card, common.pan, common.expiry) {
         (_, Some(pan), Some(expiry)) => Card::new("-", pan, expiry)
+            .map(|card| (card, None))
             .ok_or_else(|| Fault::Use("--expiry: write YYMM, for example 3012".to_owned())),
         (Some(name), ..) => named_card(common, name),
         (None, ..) => Err(Fault::missing("--card NAME, or --pan P --expiry YYMM,")),
     }
 }
 
-fn named_card(common: &CommonArgs, name: &str) -> Result<Card, Fault> {
+fn named_card(common: &CommonArgs, name: &str) -> Result<(Card, Option<Pin>), Fault> {
     let records = cards::read_or_built_in(common.cards.as_deref())
         .map_err(|error| Fault::Use(error.to_string()))?;
     let found = records.iter().find(|record| record.name == name);
-    found.and_then(cards::CardRecord::card).ok_or_else(|| {
+    found.and_then(|record| Some((record.card()?, record.pin.clone()))).ok_or_else(|| {
         let names: Vec<&str> =
             records.iter().take(NAMES_SHOWN_MAX).map(|record| record.name.as_str()).collect();
         Fault::Use(format!("--card {name}: no such card; there are {}", names.join(", ")))

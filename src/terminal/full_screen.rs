@@ -9,11 +9,14 @@ use std::io::{self, IsTerminal as _, Stdout, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use cekr_emv::pin::Pin;
 use cekr_iso8583::response::Language;
+use cekr_terminal_sim::card::Card;
 use cekr_terminal_sim::cassettes::Cassettes;
 use cekr_terminal_sim::client::Host;
 use cekr_terminal_sim::client::front_line::FrontLine;
 use cekr_terminal_sim::device::dispenser::DispenserFault;
+use cekr_terminal_sim::form::PinPad;
 use cekr_terminal_sim::front::cashpoint::CashpointFront;
 use cekr_terminal_sim::front::till::TillFront;
 use cekr_terminal_sim::front::{Counter, Front, FrontEvent, Wallet};
@@ -62,7 +65,7 @@ fn run<F: Front>(
     place: &Place,
     front: impl FnOnce(Counter) -> F,
 ) -> ExitCode {
-    let done = counter(common).and_then(|counter| {
+    let done = counter(common, place).and_then(|counter| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -87,14 +90,25 @@ fn run<F: Front>(
     }
 }
 
-/// Devices and the wallet: the named card at hand, the others of its file beside it.
-fn counter(common: &CommonArgs) -> Result<Counter, Fault> {
+/// Devices and the wallet: the named card at hand, the others of its file beside it, each with a
+/// chip that counts on from one transaction to the next.
+fn counter(common: &CommonArgs, place: &Place) -> Result<Counter, Fault> {
+    let with_chip = |card: Card, pin: Option<&Pin>| {
+        let chip = common.chip.chip(&card, pin);
+        (card, chip)
+    };
     let wallet = match (&common.pan, &common.card) {
-        (Some(_), _) => Wallet::new([hand_card(common)?]),
+        (Some(_), _) => {
+            let (card, pin) = hand_card(common)?;
+            Wallet::with_chips([with_chip(card, pin.as_ref())])
+        }
         (None, name) => {
             let records = cards::read_or_built_in(common.cards.as_deref())
                 .map_err(|error| Fault::Use(error.to_string()))?;
-            let mut wallet = Wallet::new(records.iter().filter_map(cards::CardRecord::card));
+            let carried = records
+                .iter()
+                .filter_map(|record| Some(with_chip(record.card()?, record.pin.as_ref())));
+            let mut wallet = Wallet::with_chips(carried);
             if let Some(name) = name {
                 // A name that is not there is a fault here too.
                 hand_card(common)?;
@@ -104,7 +118,8 @@ fn counter(common: &CommonArgs) -> Result<Counter, Fault> {
         }
     };
     let language = common.language.map_or(Language::Sl, LanguageName::language);
-    Ok(Counter::new(wallet, language, u64::from(config_seed(common))))
+    let counter = Counter::new(wallet, language, u64::from(config_seed(common)));
+    Ok(counter.with_chip(common.chip.session(place, PinPad::Present)?))
 }
 
 /// What the devices draw from: two runs do not draw alike.

@@ -1,9 +1,12 @@
-//! A card as a terminal meets it: the number, the expiry, and the stripe.
+//! A card as a terminal meets it: the number, the expiry, the stripe, and a chip for its number.
 //!
-//! Chip data do not exist yet: a chip or contactless entry sends what its stripe image would
-//! hold, and no DE 55. The stripe carries no discretionary data, because a terminal cannot make
-//! a CVV or PVV; an issuer judges such data only when they are present.
+//! The stripe carries no discretionary data, because a terminal cannot make a CVV or PVV; an issuer
+//! judges such data only when they are present. A chip is a thing of its own ([`Chip`]): it counts,
+//! so it must not be made anew for each transaction of one card.
 
+use cekr_emv::chip::Chip;
+use cekr_emv::chip::profile::{Profile, Version};
+use cekr_emv::{CardNumber, Pin};
 use cekr_iso8583::Pan;
 
 /// A card in somebody's hand. `Debug` masks the number.
@@ -35,9 +38,25 @@ impl Card {
         self.expiry
     }
 
+    /// A chip for this card under the published test keys, version 18, whose counter has come to
+    /// `atc`. `None` for a number that no chip takes.
+    #[must_use]
+    pub fn development_chip(&self, pin: &Pin, atc: u16) -> Option<Box<Chip>> {
+        let number = CardNumber::from_number(self.pan.expose())?;
+        let profile =
+            Profile::development(number, CHIP_SEQUENCE, self.expiry, pin, Version::Eighteen)?;
+        let mut chip = Box::new(Chip::new(&profile));
+        let used = chip.kept().clone().with_atc(atc);
+        chip.restore(used);
+        Some(chip)
+    }
+
     /// DE 35: number, separator, expiry, service code 201 (international, chip first).
     #[must_use]
     pub fn track2(&self) -> Vec<u8> {
         format!("{}={:04}201", self.pan.expose(), self.expiry).into_bytes()
     }
 }
+
+/// The sequence number (5F34) of our test cards.
+const CHIP_SEQUENCE: u8 = 0x01;

@@ -9,6 +9,7 @@
 //! closed connections) collects in [`Host::take_notes`].
 
 pub mod front_line;
+mod terminals;
 
 use core::fmt;
 use core::time::Duration;
@@ -20,18 +21,18 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::card::Card;
-use crate::cashpoint::{Cashpoint, CashpointEvent, CashpointForm, FeeNotice};
-use crate::cassettes::{Cassettes, Mix};
+use crate::cashpoint::{Cashpoint, CashpointEvent};
 use crate::clock::{Clock, Stopwatch};
-use crate::device::pin_pad::EncipheredPin;
-use crate::form::{Original, Tender};
+use crate::form::Original;
 use crate::link::matcher::Unmatched;
 use crate::link::{CloseCause, Link, LinkAction, LinkConfig, LinkEvent, Ticket};
 use crate::outcome::Outcome;
 use crate::place::Place;
-use crate::pos::{LineEvent, Pos, PosEvent, PosForm, TillAction};
+use crate::pos::{LineEvent, Pos, PosEvent, TillAction};
 use crate::reply::Reply;
 use crate::shop::{Shop, ShopEvent, ShopForm};
+
+pub use terminals::{CashPart, CashpointTerminal, PosTerminal, WithdrawOptions};
 
 /// One terminal's connection to its host.
 #[derive(Debug)]
@@ -149,22 +150,26 @@ impl Host {
     }
 
     /// Runs one transaction to its end. `respond` plays the person and the dispenser: it answers
-    /// the actions that are neither messages nor the end.
+    /// the actions that are neither messages nor the end, and sees the last answer. Returns the
+    /// outcome and the last answer, an empty one when there was none.
     async fn run<M: Machine>(
         &mut self,
         machine: &mut M,
         first: Vec<TillAction>,
-        mut respond: impl FnMut(&mut M, &TillAction) -> Vec<TillAction>,
-    ) -> Outcome {
+        mut respond: impl FnMut(&mut M, &TillAction, &Reply) -> Vec<TillAction>,
+    ) -> (Outcome, Reply) {
         let mut actions: VecDeque<TillAction> = first.into();
         let mut sent_at = Stopwatch::start();
         let mut round_trip_ns = 0;
         let mut patience_end = Instant::now();
         let mut current = Ticket(self.ticket_next);
+        let mut last = Reply::default();
         loop {
             while let Some(action) = actions.pop_front() {
                 match action {
-                    TillAction::Finish(outcome) => return Outcome { round_trip_ns, ..*outcome },
+                    TillAction::Finish(outcome) => {
+                        return (Outcome { round_trip_ns, ..*outcome }, last);
+                    }
                     TillAction::Submit(message, on_silence) => {
                         current = Ticket(self.ticket_next);
                         self.ticket_next += 1;
@@ -176,10 +181,10 @@ impl Host {
                         // Before the write: the answer may be there when the write returns.
                         sent_at = Stopwatch::start();
                         let news = self.carry_out(todo).await;
-                        tell(machine, news, current, &mut actions);
+                        tell(machine, news, current, &mut last, &mut actions);
                     }
                     other @ (TillAction::AskConsent(_) | TillAction::Dispense(_)) => {
-                        actions.extend(respond(machine, &other));
+                        actions.extend(respond(machine, &other, &last));
                     }
                 }
             }
@@ -187,7 +192,7 @@ impl Host {
             if news.iter().any(|(ticket, news)| *ticket == current && news.is_answer()) {
                 round_trip_ns = sent_at.ns();
             }
-            tell(machine, news, current, &mut actions);
+            tell(machine, news, current, &mut last, &mut actions);
             if actions.is_empty() && Instant::now() >= patience_end {
                 actions.extend(machine.line(LineEvent::TimedOut));
             }
@@ -334,194 +339,21 @@ fn tell<M: Machine>(
     machine: &mut M,
     news: Vec<(Ticket, News)>,
     current: Ticket,
+    last: &mut Reply,
     actions: &mut VecDeque<TillAction>,
 ) {
     for (ticket, news) in news {
         if ticket == current {
             actions.extend(match news {
-                News::Answered(reply) => machine.line(LineEvent::Answered(&reply)),
+                News::Answered(reply) => {
+                    *last = reply;
+                    machine.line(LineEvent::Answered(last))
+                }
                 News::Refused(why) => machine.line(LineEvent::Refused(why)),
                 News::Sent(message) => machine.line(LineEvent::Sent(message)),
                 News::TimedOut => machine.line(LineEvent::TimedOut),
             });
         }
-    }
-}
-
-/// A till with its connection.
-#[derive(Debug)]
-pub struct PosTerminal {
-    /// The connection.
-    pub host: Host,
-    pos: Pos,
-}
-
-impl PosTerminal {
-    /// A till at this place over this connection.
-    #[must_use]
-    pub const fn new(host: Host, place: Place) -> Self {
-        Self { host, pos: Pos::new(place) }
-    }
-
-    /// Where it stands.
-    #[must_use]
-    pub const fn place(&self) -> &Place {
-        self.pos.place()
-    }
-
-    /// Moves the till: the next transaction happens there.
-    pub fn relocate(&mut self, place: Place) {
-        self.pos = Pos::new(place);
-    }
-
-    /// Any transaction of a till.
-    pub async fn transact(&mut self, form: PosForm) -> Outcome {
-        let first = self.pos.handle(PosEvent::Start(Box::new(form)));
-        self.host.run(&mut self.pos, first, |_, _| vec![]).await
-    }
-
-    /// A purchase of so many cents.
-    pub async fn purchase(&mut self, tender: &Tender, amount: u64) -> Outcome {
-        let tender = tender.clone();
-        self.transact(PosForm::Purchase { tender, amount, cashback: None }).await
-    }
-
-    /// A purchase with cash on top; `cashback` cents are part of `amount`.
-    pub async fn purchase_with_cashback(
-        &mut self,
-        tender: &Tender,
-        amount: u64,
-        cashback: CashPart,
-    ) -> Outcome {
-        let (tender, cashback) = (tender.clone(), Some(cashback.0));
-        self.transact(PosForm::Purchase { tender, amount, cashback }).await
-    }
-
-    /// A refund of so many cents.
-    pub async fn refund(&mut self, tender: &Tender, amount: u64, of: Original) -> Outcome {
-        self.transact(PosForm::Refund { tender: tender.clone(), amount, of }).await
-    }
-
-    /// A preauthorization of so many cents.
-    pub async fn preauthorize(&mut self, tender: &Tender, amount: u64) -> Outcome {
-        self.transact(PosForm::Preauthorize { tender: tender.clone(), amount }).await
-    }
-
-    /// The completion of a preauthorization with its final amount in cents.
-    pub async fn complete(&mut self, tender: &Tender, amount: u64, of: Original) -> Outcome {
-        self.transact(PosForm::Complete { tender: tender.clone(), amount, of }).await
-    }
-
-    /// A balance inquiry.
-    pub async fn balance(&mut self, tender: &Tender) -> Outcome {
-        self.transact(PosForm::Balance(tender.clone())).await
-    }
-
-    /// Takes a transaction back (0400, DE 39 = 17), by whichever terminal it was made.
-    pub async fn reverse(&mut self, of: &Outcome) -> Outcome {
-        self.transact(PosForm::Cancel { of: Box::new(of.clone()), actual: None }).await
-    }
-}
-
-/// Cents of a purchase that are paid out in cash.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct CashPart(pub u64);
-
-/// A cash machine with its connection.
-#[derive(Debug)]
-pub struct CashpointTerminal {
-    /// The connection.
-    pub host: Host,
-    cashpoint: Cashpoint,
-}
-
-/// What the person and the dispenser do during a withdrawal.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct WithdrawOptions {
-    /// The highest fee in cents that the person accepts; `None` accepts any, an unknown one too.
-    pub fee_max: Option<u64>,
-    /// Notes that come out before the dispenser jams; `None` = it does not jam.
-    pub jam_after: Option<u32>,
-}
-
-impl CashpointTerminal {
-    /// A machine at this place with these notes over this connection.
-    #[must_use]
-    pub const fn new(host: Host, place: Place, cassettes: Cassettes) -> Self {
-        Self { host, cashpoint: Cashpoint::new(place, cassettes) }
-    }
-
-    /// The machine: its place and its notes.
-    #[must_use]
-    pub const fn cashpoint(&self) -> &Cashpoint {
-        &self.cashpoint
-    }
-
-    /// Cash of so many cents: enquiry, fee, consent, withdrawal, notes.
-    pub async fn withdraw(
-        &mut self,
-        tender: &Tender,
-        amount: u64,
-        options: WithdrawOptions,
-    ) -> Outcome {
-        self.withdraw_asking(tender, amount, options, |_| {}).await
-    }
-
-    /// As [`CashpointTerminal::withdraw`]; `show` is called with the fee before the PIN.
-    pub async fn withdraw_asking(
-        &mut self,
-        tender: &Tender,
-        amount: u64,
-        options: WithdrawOptions,
-        mut show: impl FnMut(FeeNotice),
-    ) -> Outcome {
-        let form = CashpointForm::Withdraw { tender: tender.clone(), amount };
-        let first = self.cashpoint.handle(CashpointEvent::Start(Box::new(form)));
-        let respond = |machine: &mut Cashpoint, action: &TillAction| match action {
-            TillAction::AskConsent(notice) => {
-                show(*notice);
-                machine.handle(options.answer_to(notice))
-            }
-            TillAction::Dispense(mix) => machine.handle(options.dispense(mix)),
-            TillAction::Finish(_) | TillAction::Submit(..) => vec![],
-        };
-        self.host.run(&mut self.cashpoint, first, respond).await
-    }
-
-    /// A balance inquiry.
-    pub async fn balance(&mut self, tender: &Tender) -> Outcome {
-        self.transact(CashpointForm::Balance(tender.clone())).await
-    }
-
-    /// A PIN change; the tender carries the old PIN.
-    pub async fn change_pin(&mut self, tender: &Tender, new_pin: EncipheredPin) -> Outcome {
-        self.transact(CashpointForm::PinChange { tender: tender.clone(), new_pin }).await
-    }
-
-    /// Takes a transaction back by hand.
-    pub async fn reverse(&mut self, of: &Outcome) -> Outcome {
-        self.transact(CashpointForm::Cancel { of: Box::new(of.clone()) }).await
-    }
-
-    async fn transact(&mut self, form: CashpointForm) -> Outcome {
-        let first = self.cashpoint.handle(CashpointEvent::Start(Box::new(form)));
-        self.host.run(&mut self.cashpoint, first, |_, _| vec![]).await
-    }
-}
-
-impl WithdrawOptions {
-    fn answer_to(&self, notice: &FeeNotice) -> CashpointEvent<'static> {
-        let is_fine = match (self.fee_max, notice.fee) {
-            (None, _) => true,
-            (Some(max), Some(fee)) => fee <= max,
-            (Some(_), None) => false,
-        };
-        if is_fine { CashpointEvent::Consent } else { CashpointEvent::Cancel }
-    }
-
-    fn dispense(&self, mix: &Mix) -> CashpointEvent<'static> {
-        let note_count = self.jam_after.unwrap_or(u32::MAX).min(mix.note_count());
-        CashpointEvent::Dispensed { note_count }
     }
 }
 
@@ -563,7 +395,7 @@ impl ShopTerminal {
 
     async fn transact(&mut self, form: ShopForm) -> Outcome {
         let first = self.shop.handle(ShopEvent::Start(Box::new(form)));
-        self.host.run(&mut self.shop, first, |_, _| vec![]).await
+        self.host.run(&mut self.shop, first, |_, _, _| vec![]).await.0
     }
 }
 

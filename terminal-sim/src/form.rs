@@ -26,9 +26,9 @@ use crate::place::Place;
 /// How the card's data reach the terminal.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Entry {
-    /// Chip in the reader: DE 22 = 051. Without DE 55 until the simulated chip exists.
+    /// Chip in the reader: DE 22 = 051.
     Chip,
-    /// Chip by radio: DE 22 = 071. Without DE 55 until the simulated chip exists.
+    /// Chip by radio: DE 22 = 071.
     Contactless,
     /// Typed into a web page: DE 22 = 812, DE 25 = 59, ECI 07 in DE 48.
     Ecommerce,
@@ -73,13 +73,36 @@ pub struct Tender {
     pub entry: Entry,
     /// What the PIN pad let out; `None` when no PIN was typed.
     pub pin: Option<EncipheredPin>,
+    /// What the chip and the terminal's kernel have to say; `None` where no chip took part.
+    pub chip: Option<ChipData>,
+}
+
+/// A chip's part of a request.
+#[derive(Clone, Debug)]
+pub struct ChipData {
+    /// DE 55, BER-TLV.
+    pub data: Vec<u8>,
+    /// DE 23.
+    pub sequence: Option<u8>,
+    /// DE 35, the chip's image of track 2; empty when the chip has none. Not shown by `Debug`.
+    pub track2: Track2,
+}
+
+/// Track 2 as DE 35 carries it; `Debug` does not show it.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Track2(pub Vec<u8>);
+
+impl core::fmt::Debug for Track2 {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Track2(..)")
+    }
 }
 
 impl Tender {
     /// A card without a PIN.
     #[must_use]
     pub fn new(card: Card, entry: Entry) -> Self {
-        Self { card, entry, pin: None }
+        Self { card, entry, pin: None, chip: None }
     }
 
     /// The same with a PIN under the published development zone key.
@@ -87,6 +110,13 @@ impl Tender {
     pub fn with_pin(self, pin: &Pin) -> Self {
         let pin = EncipheredPin::development(pin, *self.card.pan());
         self.with_enciphered(pin)
+    }
+
+    /// The same with what its chip says.
+    #[must_use]
+    pub fn with_chip(mut self, chip: ChipData) -> Self {
+        self.chip = Some(chip);
+        self
     }
 
     /// The same with what a PIN pad let out.
@@ -340,10 +370,25 @@ fn payment(kind: u16, place: &Place, tender: &Tender, amount: u64) -> Message {
         Entry::Chip | Entry::Contactless => with_number(message, card).text(35, &card.track2()),
         Entry::Ecommerce | Entry::Key => with_number(message, card),
     };
+    if let Some(chip) = &tender.chip {
+        message = with_chip(message, chip);
+    }
     match &tender.pin {
         None => message,
         Some(pin) => with_pin_block(message, pin),
     }
+}
+
+fn with_chip(mut message: Message, chip: &ChipData) -> Message {
+    if let Some(sequence) = chip.sequence {
+        // Two packed digits in the chip, three digits in the message.
+        let number = u64::from(sequence >> 4) * 10 + u64::from(sequence & 0x0F);
+        message = message.number(23, number);
+    }
+    if !chip.track2.0.is_empty() {
+        message = message.text(35, &chip.track2.0);
+    }
+    message.octets(55, &chip.data)
 }
 
 /// The PIN where its format has its place: eight octets in DE 52, more in DE 48 id 52; a serial

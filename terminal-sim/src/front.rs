@@ -9,18 +9,23 @@
 //! or pulled through, and hands that take notes or leave them.
 
 pub mod cashpoint;
+mod chip_part;
 pub mod till;
 pub mod words;
 
+use cekr_emv::chip::Chip;
 use cekr_iso8583::Pan;
 use cekr_iso8583::response::Language;
 
+use self::chip_part::ChipPart;
 use self::words::{Text, money};
 use crate::card::Card;
+use crate::chip_session::ChipSession;
 use crate::device::display::Display;
 use crate::device::keypad::{Key, Keypad};
 use crate::device::pin_pad::{PinPad, PinRequest, PinStep};
 use crate::device::printer::{Paper, ReceiptLine, ReceiptPrinter};
+use crate::device::reader::Reader;
 use crate::form::{Entry, Tender};
 use crate::link::OnSilence;
 use crate::message::Message;
@@ -83,33 +88,66 @@ pub trait Front {
 }
 
 /// The cards that a person carries, one of them at hand.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Wallet {
-    cards: Vec<Card>,
+    cards: Vec<Carried>,
     chosen: usize,
 }
 
+/// One card; its chip is elsewhere while a terminal has it.
+struct Carried {
+    card: Card,
+    chip: Option<Box<Chip>>,
+}
+
+impl core::fmt::Debug for Carried {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.card.fmt(f)
+    }
+}
+
 impl Wallet {
-    /// These cards, the first at hand; those beyond [`CARDS_MAX`] stay at home.
+    /// These cards without chips, the first at hand; those beyond [`CARDS_MAX`] stay at home.
     #[must_use]
     pub fn new(cards: impl IntoIterator<Item = Card>) -> Self {
-        Self { cards: cards.into_iter().take(CARDS_MAX).collect(), chosen: 0 }
+        Self::with_chips(cards.into_iter().map(|card| (card, None)))
+    }
+
+    /// These cards with their chips, if they have one.
+    #[must_use]
+    pub fn with_chips(cards: impl IntoIterator<Item = (Card, Option<Box<Chip>>)>) -> Self {
+        let carried = cards.into_iter().map(|(card, chip)| Carried { card, chip });
+        Self { cards: carried.take(CARDS_MAX).collect(), chosen: 0 }
     }
 
     /// The card at hand.
     #[must_use]
     pub fn chosen(&self) -> Option<&Card> {
-        self.cards.get(self.chosen)
+        self.cards.get(self.chosen).map(|carried| &carried.card)
+    }
+
+    fn take_chip(&mut self) -> Option<Box<Chip>> {
+        self.cards.get_mut(self.chosen)?.chip.take()
+    }
+
+    /// The chip of this card comes back.
+    fn put_chip(&mut self, pan: Pan, chip: Option<Box<Chip>>) {
+        if let Some(carried) = self.cards.iter_mut().find(|carried| *carried.card.pan() == pan) {
+            carried.chip = chip;
+        }
     }
 
     /// The names of all cards, each with whether it is at hand.
     pub fn names(&self) -> impl Iterator<Item = (&str, bool)> {
-        self.cards.iter().enumerate().map(|(at, card)| (card.name.as_str(), at == self.chosen))
+        self.cards
+            .iter()
+            .enumerate()
+            .map(|(at, carried)| (carried.card.name.as_str(), at == self.chosen))
     }
 
     /// Takes the card of this name to hand, if there is one.
     pub fn choose(&mut self, name: &str) {
-        if let Some(at) = self.cards.iter().position(|card| card.name == name) {
+        if let Some(at) = self.cards.iter().position(|carried| carried.card.name == name) {
             self.chosen = at;
         }
     }
@@ -120,7 +158,7 @@ impl Wallet {
 
     /// A card that a machine keeps.
     fn lose(&mut self, pan: Pan) {
-        self.cards.retain(|card| *card.pan() != pan);
+        self.cards.retain(|carried| *carried.card.pan() != pan);
         self.chosen = self.chosen.min(self.cards.len().saturating_sub(1));
     }
 }
@@ -140,6 +178,10 @@ pub struct Counter {
     pub display: Display,
     /// The language of what is shown and printed.
     pub language: Language,
+    /// Kernel and reader, where the terminal has them.
+    pub chip: Option<ChipSession<Reader>>,
+    /// The chip's part in this visit.
+    pub(crate) part: ChipPart,
     /// The card in the terminal or at its reader, and how it is read.
     pub(crate) held: Option<Tender>,
     /// What the printer gave out last.
@@ -160,6 +202,8 @@ impl Counter {
             printer: ReceiptPrinter::default(),
             display: Display::new(DISPLAY_COLUMNS, DISPLAY_ROWS),
             language,
+            chip: None,
+            part: ChipPart::default(),
             held: None,
             paper: vec![],
             touched: Moment::default(),
@@ -193,7 +237,31 @@ impl Counter {
     pub(crate) fn present(&mut self, entry: Entry) -> bool {
         self.held = self.wallet.chosen().map(|card| Tender::new(card.clone(), entry));
         self.paper.clear();
+        let has_chip = matches!(entry, Entry::Chip | Entry::Contactless);
+        if let Some(slot) = self.chip.as_mut().and_then(|chip| chip.reader.slot())
+            && has_chip
+            && let Some(chip) = self.wallet.take_chip()
+        {
+            slot.insert(chip);
+        }
         self.held.is_some()
+    }
+
+    /// The card goes back into the wallet, the receipt with it.
+    pub(crate) fn release(&mut self) {
+        let chip = self.chip.as_mut().and_then(|chip| chip.reader.slot()?.remove());
+        if let Some(held) = self.held.take() {
+            self.wallet.put_chip(*held.card.pan(), chip);
+        }
+        self.paper.clear();
+    }
+
+    /// The machine keeps the card for good.
+    pub(crate) fn keep_card(&mut self) {
+        self.chip.as_mut().and_then(|chip| chip.reader.slot()?.remove());
+        if let Some(held) = self.held.take() {
+            self.wallet.lose(*held.card.pan());
+        }
     }
 
     /// Asks the holder for a PIN; `None` when the pad asks, else why it cannot.

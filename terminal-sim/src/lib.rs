@@ -17,8 +17,8 @@
 //! [`world`] is a seeded street of terminals whose messages a simulation replays; it needs none of
 //! the layers above it but the forms.
 //!
-//! Not here yet: chips and contactless cards send no DE 55, because the simulated chip does not
-//! exist; PINs are enciphered under the published development key.
+//! Chips are those of [`cekr_emv::chip`] under the published test keys; PINs are enciphered under
+//! the published development key unless a pad has another.
 #![forbid(unsafe_code)]
 #![allow(clippy::inconsistent_digit_grouping, reason = "cents stand as 150_00")]
 
@@ -26,6 +26,7 @@ pub mod amount;
 pub mod card;
 pub mod cashpoint;
 pub mod cassettes;
+pub mod chip_session;
 pub mod client;
 pub mod clock;
 pub mod device;

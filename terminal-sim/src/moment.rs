@@ -61,6 +61,20 @@ impl Moment {
         date.month * 100 + date.day
     }
 
+    /// Tag 9A: year, month and day in Central European Time, two packed digits each.
+    #[must_use]
+    pub const fn packed_date(self) -> [u8; 3] {
+        let date = Date::of_day(self.local_seconds() / DAY_S);
+        [packed(date.year % 100), packed(date.month), packed(date.day)]
+    }
+
+    /// Tag 9F21: hour, minute and second in Central European Time, two packed digits each.
+    #[must_use]
+    pub const fn packed_time(self) -> [u8; 3] {
+        let time = self.local_time();
+        [packed(time / 10_000), packed(time / 100 % 100), packed(time % 100)]
+    }
+
     /// DE 37 for a message of this moment: last digit of the year, day of the year, hour, STAN.
     #[must_use]
     pub fn rrn(self, stan: u32) -> [u8; 12] {
@@ -130,6 +144,11 @@ const fn last_sunday(year: u32, month: u32) -> u64 {
     last - (last + 4) % 7
 }
 
+/// Two digits in one octet.
+const fn packed(number: u32) -> u8 {
+    (number / 10 % 10 * 16 + number % 10) as u8
+}
+
 const fn clock(seconds: u64) -> u32 {
     let of_day = (seconds % DAY_S) as u32;
     of_day / 3600 * 10_000 + of_day / 60 % 60 * 100 + of_day % 60
@@ -150,6 +169,7 @@ mod tests {
         let late = at(1_795_390_199); // 2026-11-22T23:29:59Z
         assert_eq!(late.transmission(), 1_122_232_959);
         assert_eq!((late.local_date(), late.local_time()), (1123, 2959));
+        assert_eq!((late.packed_date(), late.packed_time()), ([0x26, 0x11, 0x23], [0, 0x29, 0x59]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How a transaction ended, for receipts, JSON lines and reversals.
 
+use cekr_emv::terminal::Reason;
 use cekr_iso8583::ResponseCode;
 use cekr_iso8583::response::Language;
 
@@ -44,6 +45,10 @@ pub enum Ending {
     Answered([u8; 2]),
     /// The person at the terminal gave up, for instance at the sight of the fee.
     Cancelled,
+    /// The card's chip could not be brought to an end.
+    CardFault(Reason),
+    /// The card's chip refused; what the issuer had approved is being taken back.
+    CardRefused,
     /// The machine cannot pay this amount with its notes.
     NoNotes,
     /// The line refused to send it.
@@ -93,8 +98,19 @@ impl Outcome {
     pub const fn response_code(&self) -> Option<[u8; 2]> {
         match self.ending {
             Ending::Answered(code) => Some(code),
-            Ending::Cancelled | Ending::NoNotes | Ending::Refused(_) | Ending::TimedOut => None,
+            Ending::Cancelled
+            | Ending::CardFault(_)
+            | Ending::CardRefused
+            | Ending::NoNotes
+            | Ending::Refused(_)
+            | Ending::TimedOut => None,
         }
+    }
+
+    /// The same transaction, on which the card has the last word: nothing came of it.
+    #[must_use]
+    pub fn refused_by_card(self, ending: Ending) -> Self {
+        Self { ending, amount: 0, fee: 0, reversed: Some(Cause::Cancelled), ..self }
     }
 
     /// DE 39 as text; a dash when there was no answer.
@@ -122,6 +138,12 @@ impl Outcome {
             }
             (Ending::Cancelled, Language::En) => "Cancelled".to_owned(),
             (Ending::Cancelled, Language::Sl) => "Preklicano".to_owned(),
+            (Ending::CardFault(Reason::UseContact), Language::En) => "Insert the card".to_owned(),
+            (Ending::CardFault(Reason::UseContact), Language::Sl) => "Vstavite kartico".to_owned(),
+            (Ending::CardFault(why), Language::En) => format!("Card cannot be used: {why}"),
+            (Ending::CardFault(_), Language::Sl) => "Kartice ni mogoče uporabiti".to_owned(),
+            (Ending::CardRefused, Language::En) => "Refused by the card".to_owned(),
+            (Ending::CardRefused, Language::Sl) => "Kartica je zavrnila".to_owned(),
             (Ending::NoNotes, Language::En) => "No notes for this amount".to_owned(),
             (Ending::NoNotes, Language::Sl) => "Za ta znesek ni bankovcev".to_owned(),
             (Ending::Refused(why), _) => why.to_string(),

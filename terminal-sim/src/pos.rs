@@ -81,6 +81,33 @@ pub enum PosForm {
     },
 }
 
+impl PosForm {
+    /// Cents that are asked for.
+    #[must_use]
+    pub const fn asked(&self) -> u64 {
+        match self {
+            Self::Balance(_) | Self::PinChange { .. } => 0,
+            Self::Cancel { of, .. } => of.asked,
+            Self::Complete { amount, .. }
+            | Self::Preauthorize { amount, .. }
+            | Self::Purchase { amount, .. }
+            | Self::Refund { amount, .. } => *amount,
+        }
+    }
+
+    /// Whether an approval holds or moves money that can be taken back.
+    #[must_use]
+    pub const fn moves_money(&self) -> bool {
+        match self {
+            Self::Balance(_) | Self::Cancel { .. } | Self::PinChange { .. } => false,
+            Self::Complete { .. }
+            | Self::Preauthorize { .. }
+            | Self::Purchase { .. }
+            | Self::Refund { .. } => true,
+        }
+    }
+}
+
 /// What happens at a till.
 #[derive(Debug)]
 pub enum PosEvent<'a> {

@@ -29,6 +29,8 @@ pub struct Reply {
     pub remark: String,
     /// DE 54.
     pub balances: Vec<Balance>,
+    /// DE 55: what the issuer tells the chip; empty when there is none.
+    pub chip_data: Vec<u8>,
     /// DE 70.
     pub network_code: Option<u16>,
 }
@@ -58,6 +60,7 @@ impl Reply {
             fee: view.number(8),
             remark: text(view, 44).map(|text| printable(&text)).unwrap_or_default(),
             balances: text(view, 54).map(|text| balances(&text)).unwrap_or_default(),
+            chip_data: octets(view, 55).unwrap_or_default(),
             network_code: view.number(70).and_then(|code| u16::try_from(code).ok()),
         }
     }
@@ -89,6 +92,12 @@ impl Reply {
 fn text(view: &View<'_>, de: u8) -> Option<Vec<u8>> {
     let mut buffer = [0; 999];
     Some(view.field(de)?.text(&mut buffer)?.to_vec())
+}
+
+/// A binary data element, whatever the dialect's encoding.
+fn octets(view: &View<'_>, de: u8) -> Option<Vec<u8>> {
+    let mut buffer = [0; 999];
+    Some(view.field(de)?.octets(&mut buffer)?.to_vec())
 }
 
 fn fixed<const N: usize>(view: &View<'_>, de: u8) -> Option<[u8; N]> {

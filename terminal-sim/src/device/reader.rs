@@ -7,6 +7,10 @@
 #[cfg(feature = "pcsc")]
 pub mod pcsc;
 
+use cekr_emv::chip::Chip;
+
+use crate::random::Random;
+
 /// A reader with one slot.
 pub trait CardReader {
     /// Powers the card on, or resets it; its answer to reset is written into `atr`, its length
@@ -25,6 +29,120 @@ pub trait CardReader {
 
     /// Powers the card off.
     fn power_off(&mut self);
+}
+
+/// The reader of a terminal: a slot in this process or, where built with it, a real one.
+#[derive(Debug)]
+pub enum Reader {
+    /// By PC/SC.
+    #[cfg(feature = "pcsc")]
+    Pcsc(pcsc::PcscReader),
+    /// In this process.
+    Slot(ChipSlot),
+}
+
+impl Reader {
+    /// The slot in this process, if it is one.
+    pub fn slot(&mut self) -> Option<&mut ChipSlot> {
+        match self {
+            #[cfg(feature = "pcsc")]
+            Self::Pcsc(_) => None,
+            Self::Slot(slot) => Some(slot),
+        }
+    }
+
+    fn any(&mut self) -> &mut dyn CardReader {
+        match self {
+            #[cfg(feature = "pcsc")]
+            Self::Pcsc(reader) => reader,
+            Self::Slot(slot) => slot,
+        }
+    }
+}
+
+impl CardReader for Reader {
+    fn power_on(&mut self, atr: &mut [u8]) -> Result<usize, ReaderError> {
+        self.any().power_on(atr)
+    }
+
+    fn transmit(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, ReaderError> {
+        self.any().transmit(command, answer)
+    }
+
+    fn power_off(&mut self) {
+        self.any().power_off();
+    }
+}
+
+/// A slot in this process: a simulated chip goes in and comes out again.
+pub struct ChipSlot {
+    chip: Option<Box<Chip>>,
+    is_broken: bool,
+    random: Random,
+}
+
+impl ChipSlot {
+    /// An empty slot; `seed` decides what the chips draw while they are in it.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self { chip: None, is_broken: false, random: Random::new(seed) }
+    }
+
+    /// Puts a chip in; the one that was in comes out.
+    pub fn insert(&mut self, chip: Box<Chip>) -> Option<Box<Chip>> {
+        self.chip.replace(chip)
+    }
+
+    /// Takes the chip out, in the middle of whatever it does.
+    pub fn remove(&mut self) -> Option<Box<Chip>> {
+        self.chip.take()
+    }
+
+    /// The chip that is in, for those who spoil it.
+    pub fn chip(&mut self) -> Option<&mut Chip> {
+        self.chip.as_deref_mut()
+    }
+
+    /// Breaks or mends the reader's contacts.
+    pub fn set_broken(&mut self, is_broken: bool) {
+        self.is_broken = is_broken;
+    }
+
+    fn reachable(&mut self) -> Result<&mut Chip, ReaderError> {
+        if self.is_broken {
+            return Err(ReaderError::ReaderBroken);
+        }
+        self.chip.as_deref_mut().ok_or(ReaderError::CardGone)
+    }
+}
+
+impl CardReader for ChipSlot {
+    fn power_on(&mut self, atr: &mut [u8]) -> Result<usize, ReaderError> {
+        let mut entropy = [0; 32];
+        for place in entropy.as_chunks_mut::<8>().0 {
+            *place = self.random.next().to_be_bytes();
+        }
+        let chip = self.reachable()?;
+        chip.reset(entropy);
+        let told = chip.atr();
+        atr.get_mut(..told.len()).ok_or(ReaderError::TooLong)?.copy_from_slice(told);
+        Ok(told.len())
+    }
+
+    fn transmit(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, ReaderError> {
+        match self.reachable()?.process(command, answer) {
+            0 => Err(ReaderError::CardGone),
+            len => Ok(len),
+        }
+    }
+
+    fn power_off(&mut self) {}
+}
+
+impl core::fmt::Debug for ChipSlot {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ChipSlot").field("has_chip", &self.chip.is_some()).finish_non_exhaustive()
+    }
 }
 
 /// Why a reader gives no answer.

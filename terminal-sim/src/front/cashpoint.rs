@@ -10,6 +10,7 @@ use super::words::{Text, money};
 use super::{Counter, End, Face, Front, FrontAction, FrontEvent, Hand, How, Touch, row, signed};
 use crate::cashpoint::{Cashpoint, CashpointEvent, CashpointForm, FeeNotice};
 use crate::cassettes::{AMOUNT_MAX, Cassettes, Mix};
+use crate::chip_session::kind;
 use crate::device::dispenser::{CashDispenser, Tray};
 use crate::device::keypad::Key;
 use crate::device::pin_pad::{EncipheredPin, PinStep};
@@ -197,6 +198,11 @@ impl CashpointFront {
 
     fn withdraw(&mut self, amount: u64, now: Moment) -> Vec<FrontAction> {
         let Some(tender) = self.counter.held.clone() else { return vec![] };
+        self.service = Service::Withdrawal;
+        if let Err(ending) = self.counter.begin_chip(kind::CASH, amount, now) {
+            self.end(Outcome::unanswered(ending, amount, None), now);
+            return vec![];
+        }
         // The plan is made with what the dispenser can pay out now.
         self.machine.restock(self.dispenser.cassettes());
         let form = CashpointForm::Withdraw { tender, amount };
@@ -231,7 +237,12 @@ impl CashpointFront {
         let Some(held) = self.counter.held.clone() else { return vec![] };
         let form = match (purpose, self.service) {
             (PinFor::Service, Service::Withdrawal) => {
-                let tender = Box::new(held.with_enciphered(pin));
+                let mut tender = Box::new(held.with_enciphered(pin));
+                if let Err(ending) = self.counter.complete_chip(&mut tender) {
+                    let actions = self.give_up(now);
+                    self.end(Outcome::unanswered(ending, 0, None), now);
+                    return actions;
+                }
                 let mut todo = self.machine.handle(CashpointEvent::Tendered(tender));
                 todo.extend(self.machine.handle(CashpointEvent::Consent));
                 return self.carry_out(todo, now);
@@ -253,6 +264,23 @@ impl CashpointFront {
                 return vec![];
             }
         };
+        self.start(form, now)
+    }
+
+    /// Starts what needs no money, the chip's part in it first.
+    fn start(&mut self, mut form: CashpointForm, now: Moment) -> Vec<FrontAction> {
+        let part = match &mut form {
+            CashpointForm::Balance(tender) => Some((tender, kind::BALANCE)),
+            CashpointForm::PinChange { tender, .. } => Some((tender, kind::PIN_CHANGE)),
+            CashpointForm::Cancel { .. } | CashpointForm::Withdraw { .. } => None,
+        };
+        if let Some((tender, kind)) = part {
+            let begun = self.counter.begin_chip(kind, 0, now);
+            if let Err(ending) = begun.and_then(|_| self.counter.complete_chip(tender)) {
+                self.end(Outcome::unanswered(ending, 0, None), now);
+                return vec![];
+            }
+        }
         let todo = self.machine.handle(CashpointEvent::Start(Box::new(form)));
         self.carry_out(todo, now)
     }
@@ -283,6 +311,9 @@ impl CashpointFront {
     }
 
     fn dispense(&mut self, mix: &Mix, now: Moment) -> Vec<FrontAction> {
+        if self.counter.chip_refused() {
+            return self.tell_dispensed(0, now);
+        }
         let stacked = self.dispenser.stage(mix);
         // Nobody opens a shutter over nothing; an empty stack is cleared by presenting it.
         let presented = stacked.and_then(|stacked| {
@@ -308,6 +339,7 @@ impl CashpointFront {
 
     /// The person does not want it any more: before the PIN is sent nothing has happened.
     fn give_up(&mut self, now: Moment) -> Vec<FrontAction> {
+        self.counter.abandon_chip();
         let todo = self.machine.handle(CashpointEvent::Cancel);
         if todo.is_empty() {
             self.step = Step::Ended(End::cancelled(Some(Text::TakeCard)));
@@ -315,7 +347,10 @@ impl CashpointFront {
         self.carry_out(todo, now)
     }
 
-    fn end(&mut self, outcome: Outcome, now: Moment) {
+    fn end(&mut self, mut outcome: Outcome, now: Moment) {
+        if let Some(ending) = self.counter.take_refusal() {
+            outcome.ending = ending;
+        }
         if outcome.response_code().is_some() {
             let title = match self.service {
                 Service::Balance => Text::Balance,
@@ -328,9 +363,7 @@ impl CashpointFront {
         }
         let mut then = Text::TakeCard;
         if outcome.response_code().is_some_and(|code| PICK_UP.contains(&&code)) {
-            if let Some(tender) = self.counter.held.take() {
-                self.counter.wallet.lose(*tender.card.pan());
-            }
+            self.counter.keep_card();
             then = Text::CardKept;
         }
         self.last = Some(outcome.clone());
@@ -343,8 +376,7 @@ impl CashpointFront {
     }
 
     fn give_back(&mut self) {
-        self.counter.held = None;
-        self.counter.paper.clear();
+        self.counter.release();
         self.step = Step::Idle;
     }
 
@@ -464,6 +496,7 @@ impl Front for CashpointFront {
     fn handle(&mut self, event: FrontEvent<'_>, now: Moment) -> Vec<FrontAction> {
         let actions = match event {
             FrontEvent::Line(event) => {
+                self.counter.tell_chip(&event);
                 let todo = self.machine.handle(CashpointEvent::Line(event));
                 self.carry_out(todo, now)
             }

@@ -1,16 +1,18 @@
 //! A till's front: what is sold, the amount, the card, the PIN, the receipt.
 //!
 //! The shop's assistant types, the customer holds a card: inserted, held to the reader or pulled
-//! through. A PIN is asked for where the card is inserted or swiped, and above 50 euros where it is
-//! held to the reader.
+//! through. The kernel says whether a PIN is wanted; without one it is where the card is inserted
+//! or swiped, and above 50 euros where it is held to the reader.
 
+use super::chip_part::ChipWants;
 use super::words::{Text, money};
 use super::{Counter, End, Face, Front, FrontAction, FrontEvent, Hand, How, Touch, row, signed};
+use crate::chip_session::kind;
 use crate::device::keypad::Key;
 use crate::device::pin_pad::{EncipheredPin, PinStep};
 use crate::form::{Entry, Original, Tender};
 use crate::moment::Moment;
-use crate::outcome::Outcome;
+use crate::outcome::{Ending, Outcome};
 use crate::place::Place;
 use crate::pos::{Pos, PosEvent, PosForm, TillAction};
 
@@ -25,6 +27,8 @@ pub struct TillFront {
     step: Step,
     /// What can be taken back.
     last: Option<Outcome>,
+    /// A sale that the card refused, while it is being taken back.
+    refused: Option<(Outcome, Ending)>,
 }
 
 #[derive(Clone, Debug)]
@@ -73,6 +77,7 @@ impl TillFront {
             amount: 0,
             step: Step::Menu,
             last: None,
+            refused: None,
         };
         front.show();
         front
@@ -174,7 +179,24 @@ impl TillFront {
             return vec![];
         }
         let is_small_tap = entry == Entry::Contactless && self.amount <= TAP_MAX;
-        let needs_pin = self.service != Service::Refund && !is_small_tap;
+        let kind = match self.service {
+            Service::Balance => Some(kind::BALANCE),
+            Service::Purchase => Some(kind::PURCHASE),
+            Service::Refund | Service::TakeBack => None,
+        };
+        let wants = match kind {
+            None => Ok(ChipWants::NoPart),
+            Some(kind) => self.counter.begin_chip(kind, self.amount, now),
+        };
+        let needs_pin = match wants {
+            Err(ending) => {
+                self.end(Outcome::unanswered(ending, self.amount, None), now);
+                return vec![];
+            }
+            Ok(ChipWants::NoPart) => self.service != Service::Refund && !is_small_tap,
+            Ok(ChipWants::Pin) => true,
+            Ok(ChipWants::Request) => false,
+        };
         if !needs_pin {
             return self.start(None, now);
         }
@@ -189,6 +211,7 @@ impl TillFront {
         match self.counter.pad.step() {
             PinStep::Idle | PinStep::Typing { .. } => {}
             PinStep::Cancelled | PinStep::TimedOut => {
+                self.counter.abandon_chip();
                 self.step = Step::Ended(End::cancelled(self.then()));
             }
             PinStep::Bypassed | PinStep::Failed(_) => self.end_without(Text::PadBroken),
@@ -199,7 +222,11 @@ impl TillFront {
 
     fn start(&mut self, pin: Option<EncipheredPin>, now: Moment) -> Vec<FrontAction> {
         let Some(held) = self.counter.held.clone() else { return vec![] };
-        let tender = Tender { pin, ..held };
+        let mut tender = Tender { pin, ..held };
+        if let Err(ending) = self.counter.complete_chip(&mut tender) {
+            self.end(Outcome::unanswered(ending, self.amount, None), now);
+            return vec![];
+        }
         let amount = self.amount;
         let form = match self.service {
             Service::Balance => PosForm::Balance(tender),
@@ -225,7 +252,7 @@ impl TillFront {
             match action {
                 // A till pays out no cash and asks for no consent.
                 TillAction::AskConsent(_) | TillAction::Dispense(_) => {}
-                TillAction::Finish(outcome) => self.end(*outcome, now),
+                TillAction::Finish(outcome) => actions.extend(self.finish(*outcome, now)),
                 TillAction::Submit(message, on_silence) => {
                     self.step = Step::Waiting;
                     actions.push(FrontAction::Submit(message, on_silence));
@@ -233,6 +260,25 @@ impl TillFront {
             }
         }
         actions
+    }
+
+    /// The last word is the card's: what it refuses is taken back before the end is told.
+    fn finish(&mut self, outcome: Outcome, now: Moment) -> Vec<FrontAction> {
+        if let Some((sale, ending)) = self.refused.take() {
+            self.end(sale.refused_by_card(ending), now);
+            return vec![];
+        }
+        match self.counter.take_refusal() {
+            None => self.end(outcome, now),
+            Some(ending) if self.service == Service::Purchase => {
+                let form = PosForm::Cancel { of: Box::new(outcome.clone()), actual: None };
+                self.refused = Some((outcome, ending));
+                let todo = self.machine.handle(PosEvent::Start(Box::new(form)));
+                return self.carry_out(todo, now);
+            }
+            Some(ending) => self.end(outcome.refused_by_card(ending), now),
+        }
+        vec![]
     }
 
     fn end(&mut self, outcome: Outcome, now: Moment) {
@@ -260,8 +306,7 @@ impl TillFront {
     }
 
     fn clear(&mut self) {
-        self.counter.held = None;
-        self.counter.paper.clear();
+        self.counter.release();
         self.step = Step::Menu;
     }
 
@@ -317,6 +362,7 @@ impl Front for TillFront {
     fn handle(&mut self, event: FrontEvent<'_>, now: Moment) -> Vec<FrontAction> {
         let actions = match event {
             FrontEvent::Line(event) => {
+                self.counter.tell_chip(&event);
                 let todo = self.machine.handle(PosEvent::Line(event));
                 self.carry_out(todo, now)
             }

@@ -1,12 +1,15 @@
 //! Plays a terminal's front: keys go in as text, a switch made of a closure answers.
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
+use cekr_emv::pin::Pin;
 use cekr_iso8583::Pan;
 use cekr_iso8583::response::Language;
 use cekr_terminal_sim::card::Card;
 use cekr_terminal_sim::cassettes::Cassettes;
+use cekr_terminal_sim::chip_session::{ChipSession, IssuerProof};
 use cekr_terminal_sim::device::keypad::Key;
-use cekr_terminal_sim::form;
+use cekr_terminal_sim::device::reader::{ChipSlot, Reader};
+use cekr_terminal_sim::form::{self, PinPad};
 use cekr_terminal_sim::front::cashpoint::CashpointFront;
 use cekr_terminal_sim::front::till::TillFront;
 use cekr_terminal_sim::front::{Counter, Front, FrontAction, FrontEvent, Touch, Wallet};
@@ -36,12 +39,26 @@ impl Play<CashpointFront> {
         let front = CashpointFront::new(place, Cassettes::default(), counter);
         Self::new(front, answer)
     }
+
+    /// The same with chips in the cards and a kernel in the machine.
+    pub(crate) fn cashpoint_with_chips(answer: fn(&Message) -> Option<Reply>) -> Self {
+        let place = Place::cashpoint("NLB bankomat", "Kranj", *b"SI");
+        let counter = with_chips(&place);
+        Self::new(CashpointFront::new(place, Cassettes::default(), counter), answer)
+    }
 }
 
 impl Play<TillFront> {
     pub(crate) fn till(language: Language, answer: fn(&Message) -> Option<Reply>) -> Self {
         let place = Place::shop("Mercator", "Kranj", *b"SI");
         let counter = Counter::new(wallet(), language, 1);
+        Self::new(TillFront::new(place, counter), answer)
+    }
+
+    /// The same with chips in the cards and a kernel in the till.
+    pub(crate) fn till_with_chips(answer: fn(&Message) -> Option<Reply>) -> Self {
+        let place = Place::shop("Mercator", "Kranj", *b"SI");
+        let counter = with_chips(&place);
         Self::new(TillFront::new(place, counter), answer)
     }
 }
@@ -116,9 +133,24 @@ impl<F: Front> Play<F> {
     }
 }
 
-pub(crate) fn wallet() -> Wallet {
+fn cards() -> [Card; 2] {
     let cards = [("ana", b"4761730000000011"), ("bor", b"4761730000000029")];
-    Wallet::new(cards.map(|(name, pan)| Card::new(name, Pan::parse(pan).unwrap(), 3012).unwrap()))
+    cards.map(|(name, pan)| Card::new(name, Pan::parse(pan).unwrap(), 3012).unwrap())
+}
+
+pub(crate) fn wallet() -> Wallet {
+    Wallet::new(cards())
+}
+
+fn with_chips(place: &Place) -> Counter {
+    let pin = Pin::parse(b"1234").unwrap();
+    let wallet = cards().map(|card| {
+        let chip = card.development_chip(&pin, 0);
+        (card, chip)
+    });
+    let reader = Reader::Slot(ChipSlot::new(1));
+    let chip = ChipSession::new(reader, place, PinPad::Present, IssuerProof::Required, 1);
+    Counter::new(Wallet::with_chips(wallet), Language::Sl, 1).with_chip(chip)
 }
 
 /// A switch with a card that has 100 euros and a fee of 15 on cash.

@@ -66,14 +66,36 @@ pub(crate) fn mti(message: &[u8]) -> u16 {
 
 /// A framed answer with this code, and a fee (DE 8) where there is one.
 pub(crate) fn answer(request: &[u8], code: &[u8; 2], fee: Option<u64>) -> Vec<u8> {
-    answer_echoing(request, code, fee, &[2, 3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 70])
+    answer_echoing(request, code, fee, ECHOED)
 }
+
+/// The same with DE 55, unless it is empty.
+pub(crate) fn answer_with_chip(
+    request: &[u8],
+    code: &[u8; 2],
+    fee: Option<u64>,
+    chip_data: &[u8],
+) -> Vec<u8> {
+    written(request, code, fee, ECHOED, chip_data)
+}
+
+const ECHOED: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 70];
 
 pub(crate) fn answer_echoing(
     request: &[u8],
     code: &[u8; 2],
     fee: Option<u64>,
     echo: &[u8],
+) -> Vec<u8> {
+    written(request, code, fee, echo, &[])
+}
+
+fn written(
+    request: &[u8],
+    code: &[u8; 2],
+    fee: Option<u64>,
+    echo: &[u8],
+    chip_data: &[u8],
 ) -> Vec<u8> {
     let view = view(request);
     let is_approval = code == b"00" && view.mti().class() != 8;
@@ -83,6 +105,9 @@ pub(crate) fn answer_echoing(
     }
     if is_approval {
         own = own.with(38).with(54);
+    }
+    if !chip_data.is_empty() {
+        own = own.with(55);
     }
     let mut buffer = [0; 1024];
     let reply = view.mti().reply().unwrap();
@@ -96,6 +121,9 @@ pub(crate) fn answer_echoing(
     writer.text(39, code).unwrap();
     if is_approval {
         writer.text(54, b"0001978C0000000075100002978C000000007510").unwrap();
+    }
+    if !chip_data.is_empty() {
+        writer.octets(55, chip_data).unwrap();
     }
     let len = writer.finish().unwrap();
     framed(&buffer[..len])
