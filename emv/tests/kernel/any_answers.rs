@@ -117,9 +117,10 @@ fn arbitrary_octets_lead_the_fuzz_bodies_to_an_end() {
         files.sort();
         files.into_iter().map(|file| std::fs::read(file).unwrap()).collect()
     };
-    let bodies: [(&str, fn(&[u8])); 2] =
-        [("kernel", cekr_emv::terminal::fuzzing::kernel), ("tlv", cekr_emv::tlv::fuzzing::tlv)];
-    for (name, body) in bodies {
+    type Body = fn(&[u8]);
+    let kernel: Body = cekr_emv::terminal::fuzzing::kernel;
+    let tlv: Body = cekr_emv::tlv::fuzzing::tlv;
+    for (name, body) in [("kernel", kernel), ("tlv", tlv)] {
         for seed in read(name) {
             for _ in 0..200 {
                 let mut data = seed.clone();
