@@ -137,7 +137,8 @@ pub struct Kernel<'c> {
 /// What has happened.
 #[derive(Clone, Copy)]
 pub enum Event<'e> {
-    /// The card was torn out, or is silent.
+    /// The card was torn out, or is silent. One that was only held to the reader may go once it has
+    /// given its cryptogram: then the same is to be done as before.
     CardGone,
     /// The cardholder chose the candidate with this number, the first being 0; `None`: none.
     Chosen(Option<usize>),
@@ -349,6 +350,9 @@ impl<'c> Kernel<'c> {
                 self.begin()
             }
             (_, Phase::Done) => Ok(Next::Done),
+            // A contactless card has done its part with its cryptogram.
+            (Event::CardGone, Phase::ContactlessPin) => Ok(Next::EnterPin),
+            (Event::CardGone, Phase::Online) if self.is_tap() => Ok(Next::GoOnline),
             (Event::CardGone, _) => Err(Reason::CardGone),
             (Event::Response(octets), _) if self.awaits_answer() => self.receive(octets),
             (Event::Chosen(choice), Phase::Choosing) => self.chosen(choice),
@@ -472,6 +476,11 @@ impl<'c> Kernel<'c> {
         self.send(apdu)
     }
 
+    /// Whether the card is held to the reader.
+    fn is_tap(&self) -> bool {
+        self.transaction.interface == Interface::Contactless
+    }
+
     /// The application's row in the configuration.
     fn row(&self) -> Option<&'c Application<'c>> {
         self.config.applications.get(self.application)
@@ -484,6 +493,7 @@ impl Drop for Kernel<'_> {
         self.card.wipe();
         self.outgoing.wipe();
         self.partial.wipe();
+        self.lists.iter_mut().for_each(Octets::wipe);
         if let Some(signed) = &mut self.signed {
             signed.wipe();
         }

@@ -40,6 +40,13 @@ impl Kernel<'_> {
                 writer.put(0x9F27, &[cryptogram.information.0])?;
             }
         }
+        // What a card may add, as far as there is room: nobody has bounded it.
+        for tag in DE55_MORE {
+            let value = self.card.value(tag).unwrap_or_default();
+            if !value.is_empty() {
+                let _ = writer.put(tag, value);
+            }
+        }
         Ok(writer.written().len())
     }
 
@@ -218,10 +225,13 @@ fn packed<const LEN: usize>(mut number: u64) -> [u8; LEN] {
 }
 
 /// The objects of DE 55, in their order; 9F27 follows 9F26.
-const DE55: [u32; 23] = [
+const DE55: [u32; 20] = [
     0x82, 0x84, 0x95, 0x9A, 0x9C, 0x5F2A, 0x5F34, 0x9F02, 0x9F03, 0x9F10, 0x9F1A, 0x9F26, 0x9F33,
-    0x9F34, 0x9F35, 0x9F36, 0x9F37, 0x9F1E, 0x9F41, 0x9F5B, 0x9F6E, 0x9F7C, 0x9F24,
+    0x9F34, 0x9F35, 0x9F36, 0x9F37, 0x9F1E, 0x9F41, 0x9F5B,
 ];
+
+/// What a card may add: form factor, customer's data, payment account reference.
+const DE55_MORE: [u32; 3] = [0x9F6E, 0x9F7C, 0x9F24];
 
 /// Octets of the merchant's name that a card can ask for.
 const MERCHANT_OCTETS_MAX: usize = 64;

@@ -50,6 +50,10 @@ impl Kernel<'_> {
         if self.is_cash() {
             return usage.has(pick(Auc::DOMESTIC_CASH, Auc::INTERNATIONAL_CASH));
         }
+        // Refunds, balances and whatever else moves no money out are not restricted.
+        if !matches!(self.transaction.kind, 0x00 | 0x09) {
+            return true;
+        }
         // The terminal does not know whether it sells goods or services: one of them will do.
         let bought = pick(
             Auc::DOMESTIC_GOODS.with(Auc::DOMESTIC_SERVICES),

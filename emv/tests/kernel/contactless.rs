@@ -151,3 +151,44 @@ fn a_phone_that_has_recognised_its_owner_needs_no_pin() {
         assert_eq!((seen.pins.len(), outcome.wants_signature()), (pins, signature));
     }
 }
+
+#[test]
+fn a_card_that_was_held_to_the_reader_may_go_before_the_issuer_answers() {
+    use cekr_emv::terminal::{Action, Event, IssuerDecision, Kernel, OnlineResult, PinEntered};
+
+    let applications = [Application::VISA];
+    let config = Config::point_of_sale(&applications, &[]);
+    let mut kernel = Kernel::new(&config);
+    let mut card = inserted(&profile(Version::Eighteen));
+    let mut answer;
+    let mut event = Event::Start(tap(80_00));
+    while let Action::Apdu(apdu) = kernel.step(event) {
+        answer = card.answer(apdu);
+        event = Event::Response(&answer);
+    }
+    assert!(matches!(kernel.step(Event::CardGone), Action::EnterPin(_)));
+    assert!(matches!(kernel.step(Event::Pin(PinEntered::OnlineDone)), Action::GoOnline));
+    assert!(matches!(kernel.step(Event::CardGone), Action::GoOnline));
+    let said = OnlineResult::Answered {
+        decision: IssuerDecision::Approve,
+        response_code: *b"00",
+        chip_data: &[],
+    };
+    let Action::Done(outcome) = kernel.step(Event::Online(said)) else { panic!("an end") };
+    assert_eq!(outcome.decision, Decision::Approved);
+}
+
+#[test]
+fn what_a_card_adds_to_its_request_leaves_the_rest_whole() {
+    let applications = [Application::VISA];
+    let config = Config::point_of_sale(&applications, &[]);
+    for (len, is_there) in [(4, true), (32, true), (150, false)] {
+        let form = vec![0x20; len];
+        let options = options(0, &[(0x9F6E, &form)]);
+        let (outcome, seen) = Scene::default().play(&config, tap(1_00), &mut Tapped { options });
+        assert_eq!(outcome.decision, Decision::Approved);
+        let request = &seen.requests[0];
+        assert_eq!(cekr_emv::tlv::value_of(request, 0x9F6E).is_some(), is_there, "{len}");
+        assert!(cekr_emv::tlv::value_of(request, 0x9F41).is_some());
+    }
+}

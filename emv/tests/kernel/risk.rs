@@ -53,6 +53,8 @@ fn usage_is_told_apart_by_country_and_kind() {
         ([0x21, 0x80], [0x07, 0x05], cashback, true),
         ([0x11, 0x80], [0x01, 0x91], cashback, false),
         ([0x11, 0x40], [0x01, 0x91], cashback, true),
+        ([0x01, 0x00], [0x07, 0x05], Transaction { kind: 0x20, ..purchase() }, true),
+        ([0x01, 0x00], [0x01, 0x91], Transaction { kind: 0x31, ..purchase() }, true),
     ] {
         let card = Written::plain().with(0x9F07, &usage).with(0x5F28, &country);
         let expected = if allowed { Tvr::default() } else { Tvr::SERVICE_NOT_ALLOWED };
