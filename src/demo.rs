@@ -18,10 +18,12 @@ use cekr_switch::control::{ChannelsPatch, Control};
 use cekr_switch::server::{ClockBehind, Running, Signals};
 use cekr_switch::shard::{NewCard, Shard};
 use cekr_terminal_sim::cassettes::{Cassette, Cassettes};
+use cekr_terminal_sim::chip_session::{ChipSession, IssuerProof};
 use cekr_terminal_sim::client::{
     CashpointTerminal, Host, PosTerminal, ShopTerminal, WithdrawOptions,
 };
-use cekr_terminal_sim::form::{Entry, Tender};
+use cekr_terminal_sim::device::reader::{ChipSlot, Reader};
+use cekr_terminal_sim::form::{Entry, PinPad, Tender};
 use cekr_terminal_sim::link::LinkConfig;
 use cekr_terminal_sim::load::report::LoadReport;
 use cekr_terminal_sim::load::{self, Connections, LoadPlan, Pace};
@@ -106,6 +108,7 @@ impl Story<'_> {
     async fn step_withdrawals(&mut self) -> Told<()> {
         let place = self.cashpoint.cashpoint().place().clone();
         let any_fee = WithdrawOptions::default();
+        hand_over(&mut self.pos.chip, &mut self.cashpoint.chip);
         let outcome = self.cashpoint.withdraw(&self.ana, 50_00, any_fee).await;
         let expected = Expected { code: "00", available: 10_10 };
         self.authorization("withdrawal", &place, &outcome, expected)?;
@@ -113,6 +116,7 @@ impl Story<'_> {
         let outcome = self.cashpoint.withdraw(&self.ana, 10_00, any_fee).await;
         let expected = Expected { code: "51", available: 10_10 };
         self.authorization("withdrawal_over", &place, &outcome, expected)?;
+        hand_over(&mut self.cashpoint.chip, &mut self.pos.chip);
         self.teller.note("needs 25,00 €: 10,00 and the fee of 15,00");
         Ok(())
     }
@@ -235,16 +239,23 @@ async fn tell_story(running: &Running, seed: u64, clock: Clock, teller: &mut Tel
     let record = records.iter().find(|record| record.name == "ana").ok_or("no card ana")?;
     let card = record.card().ok_or("the card ana cannot be used at a terminal")?;
     let pin = record.pin.clone().ok_or("the card ana has no PIN")?;
+    let chip = card.development_chip(&pin, 0).ok_or("the card ana has no chip")?;
     let ana = Tender::new(card, Entry::Chip).with_pin(&pin);
     let id = running.control().find("ana").ok_or("the card ana was not issued")?;
 
     let mercator = Place::shop("Mercator Kranj", "Kranj", *b"SI");
     let bankomat = Place::cashpoint("NLB Kranj 0042", "Kranj", *b"SI");
     let mimovrste = Place::web_shop("Mimovrste", "Ljubljana", *b"SI");
+    let mut till_chip = chip_session(&mercator, seed);
+    if let Some(slot) = till_chip.reader.slot() {
+        slot.insert(chip);
+    }
     let pos = PosTerminal::new(connect(running, seed, &mercator).await?, mercator);
+    let pos = pos.with_chip(till_chip);
     let notes = Cassettes::new(&[Cassette::new(10_00, 100), Cassette::new(20_00, 100)]);
     let host = connect(running, seed, &bankomat).await?;
-    let cashpoint = CashpointTerminal::new(host, bankomat, notes);
+    let cashpoint_chip = chip_session(&bankomat, seed);
+    let cashpoint = CashpointTerminal::new(host, bankomat, notes).with_chip(cashpoint_chip);
     let shop = ShopTerminal::new(connect(running, seed, &mimovrste).await?, mimovrste);
 
     let mut story = Story { running, teller, pos, cashpoint, shop, ana, id, clock };
@@ -255,6 +266,21 @@ async fn tell_story(running: &Running, seed: u64, clock: Clock, teller: &mut Tel
     story.step_online().await?;
     story.step_lock().await?;
     story.step_reversal(&zagreb).await
+}
+
+/// A kernel with an empty slot.
+fn chip_session(place: &Place, seed: u64) -> ChipSession<Reader> {
+    let reader = Reader::Slot(ChipSlot::new(seed));
+    ChipSession::new(reader, place, PinPad::Present, IssuerProof::WhereGiven, seed)
+}
+
+/// The card goes from one terminal to the other.
+fn hand_over(from: &mut Option<ChipSession<Reader>>, to: &mut Option<ChipSession<Reader>>) {
+    let chip = from.as_mut().and_then(|session| session.reader.slot()?.remove());
+    let slot = to.as_mut().and_then(|session| session.reader.slot());
+    if let (Some(slot), Some(chip)) = (slot, chip) {
+        slot.insert(chip);
+    }
 }
 
 async fn connect(running: &Running, seed: u64, place: &Place) -> Told<Host> {

@@ -6,6 +6,7 @@
 
 mod chip;
 mod full_screen;
+mod pad;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -25,7 +26,6 @@ use cekr_terminal_sim::chip_session::ChipSession;
 use cekr_terminal_sim::client::{
     CashpointTerminal, Host, Note, PosTerminal, ShopTerminal, WithdrawOptions,
 };
-use cekr_terminal_sim::device::pin_pad::EncipheredPin;
 use cekr_terminal_sim::device::reader::Reader;
 use cekr_terminal_sim::form::{Entry, Original, PinPad, Sent, Tender};
 use cekr_terminal_sim::link::LinkConfig;
@@ -36,6 +36,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use self::chip::ChipArgs;
+use self::pad::PadArgs;
 use crate::cards;
 use crate::load::{SpecName, address, duration, framing, spec};
 
@@ -163,9 +164,8 @@ struct CommonArgs {
     /// Country of the terminal
     #[arg(long, value_name = "CC", default_value = "SI", value_parser = country)]
     country: [u8; 2],
-    /// The PIN that is typed
-    #[arg(long, value_name = "PIN", value_parser = pin)]
-    pin: Option<Pin>,
+    #[command(flatten)]
+    pad: PadArgs,
     /// How the card is read
     #[arg(long, value_enum)]
     entry: Option<EntryName>,
@@ -291,7 +291,7 @@ fn pos_form(
         PosFormName::Complete => PosForm::Complete { tender, amount: sum()?, of },
         PosFormName::PinChange => {
             let new_pin = args.new_pin.as_ref().ok_or_else(|| Fault::missing("--new-pin"))?;
-            let new_pin = EncipheredPin::development(new_pin, *tender.card.pan());
+            let new_pin = args.common.pad.new_pin(new_pin, *tender.card.pan())?;
             PosForm::PinChange { tender, new_pin }
         }
         PosFormName::Preauth => PosForm::Preauthorize { tender, amount: sum()? },
@@ -331,7 +331,7 @@ pub fn run_atm(args: AtmArgs) -> ExitCode {
         let new_pin = match (form, &args.new_pin) {
             (AtmFormName::PinChange, None) => return Err(Fault::missing("--new-pin")),
             (_, None) => None,
-            (_, Some(pin)) => Some(EncipheredPin::development(pin, *tender.card.pan())),
+            (_, Some(pin)) => Some(args.common.pad.new_pin(pin, *tender.card.pan())?),
         };
         let host = line.open().await?;
         let mut machine = CashpointTerminal::new(host, line.place, Cassettes::default());
@@ -608,12 +608,8 @@ fn hand(common: &CommonArgs, entry: Entry) -> Result<(Tender, Option<Box<Chip>>)
         Some(EntryName::Key) => Entry::Key,
         Some(EntryName::Stripe) => Entry::Stripe,
     };
-    let tender = Tender::new(card, entry);
-    let tender = match &common.pin {
-        None => tender,
-        Some(pin) => tender.with_pin(pin),
-    };
-    Ok((tender, chip))
+    let pin = common.pad.typed(*card.pan())?;
+    Ok((Tender { pin, ..Tender::new(card, entry) }, chip))
 }
 
 /// Kernel and reader with the chip in it; none where the card is read without its chip.

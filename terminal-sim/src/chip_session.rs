@@ -119,23 +119,31 @@ pub struct ChipSession<R> {
     pub reader: R,
     kernel: Kernel<'static>,
     proof: IssuerProof,
+    pad: PinPad,
     is_cashpoint: bool,
     random: Random,
     sequence: u32,
 }
 
 impl<R: CardReader> ChipSession<R> {
-    /// A kernel for this place. Its settings are kept for as long as the program runs: terminals
-    /// are few. `seed` decides the unpredictable numbers.
+    /// A kernel for this place. Its settings are kept for as long as the program runs: places are
+    /// few. `seed` decides the unpredictable numbers.
     #[must_use]
     pub fn new(reader: R, place: &Place, pad: PinPad, proof: IssuerProof, seed: u64) -> Self {
-        let config: &'static Config<'static> = Box::leak(Box::new(config(place, pad)));
         let (random, is_cashpoint) = (Random::new(seed), place.mcc == CASHPOINT_MCC);
-        Self { reader, kernel: Kernel::new(config), proof, is_cashpoint, random, sequence: 0 }
+        Self { reader, kernel: kernel(place, pad), proof, pad, is_cashpoint, random, sequence: 0 }
+    }
+
+    /// Moves the terminal: the next transaction happens there.
+    pub fn relocate(&mut self, place: &Place) {
+        self.kernel = kernel(place, self.pad);
+        self.is_cashpoint = place.mcc == CASHPOINT_MCC;
     }
 
     /// Begins with the card that is at the reader.
     pub fn begin(&mut self, ask: Ask, now: Moment) -> Pause {
+        // What was left in the middle is over, whoever left it.
+        self.kernel.step(Event::CardGone);
         if self.reader.power_on(&mut [0; ATR_OCTETS_MAX]).is_err() {
             return Pause::Ended(End::of_reader());
         }
@@ -323,6 +331,10 @@ impl Todo {
             Action::GoOnline => Self::Pause(Pause::Online),
         }
     }
+}
+
+fn kernel(place: &Place, pad: PinPad) -> Kernel<'static> {
+    Kernel::new(Box::leak(Box::new(config(place, pad))))
 }
 
 /// The kernel's settings for a place.

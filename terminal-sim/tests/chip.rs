@@ -15,13 +15,16 @@ use cekr_emv::chip::Faults;
 use cekr_emv::issuer::Letter;
 use cekr_emv::pin::Pin;
 use cekr_emv::terminal::Reason;
+use cekr_iso8583::{CEKR87, ISO87ASCII, ISO87BINARY, View};
 use cekr_terminal_sim::cassettes::Cassettes;
-use cekr_terminal_sim::chip_session::{ChipSession, IssuerProof};
+use cekr_terminal_sim::chip_session::{Ask, ChipSession, IssuerProof, kind};
 use cekr_terminal_sim::client::{CashpointTerminal, Host, PosTerminal, WithdrawOptions};
 use cekr_terminal_sim::device::reader::{ChipSlot, Reader};
-use cekr_terminal_sim::form::{Entry, PinPad, Tender};
+use cekr_terminal_sim::form::{self, Entry, PinPad, Tender};
+use cekr_terminal_sim::moment::Moment;
 use cekr_terminal_sim::outcome::Ending;
 use cekr_terminal_sim::place::Place;
+use cekr_terminal_sim::reply::Reply;
 use issuer::{Issuer, Lie, Seen};
 use support::{ana, kranj, quiet, tender};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -134,7 +137,10 @@ async fn a_host_that_knows_no_chips_may_be_believed() {
     let (to, _seen) = Issuer { lie: Lie::NoProof }.listen().await;
     let session = session(&kranj(), PinPad::Present, IssuerProof::WhereGiven);
     let till = PosTerminal::new(Host::connect(&to, quiet()).await.unwrap(), kranj());
-    assert!(till.with_chip(session).purchase(&tender(Entry::Chip), 24_90).await.is_approved());
+    let mut till = till.with_chip(session);
+    for _ in 0..2 {
+        assert!(till.purchase(&tender(Entry::Chip), 24_90).await.is_approved());
+    }
 }
 
 #[tokio::test]
@@ -170,4 +176,25 @@ async fn a_decline_leaves_nothing_to_take_back() {
     let outcome = till.purchase(&tender(Entry::Chip), 24_90).await;
     assert_eq!(outcome.ending, Ending::Answered(*b"51"));
     assert_eq!(drained(&mut seen).len(), 1, "there is nothing to take back");
+}
+
+#[test]
+fn chip_data_arrive_as_they_were_in_every_dialect() {
+    let mut session = session(&kranj(), PinPad::Present, IssuerProof::Required);
+    let mut tender = tender(Entry::Chip);
+    let ask = Ask::of(&tender, kind::PURCHASE, 24_90, 0).unwrap();
+    let pause = session.begin(ask, Moment::from_unix_ms(1_795_341_600_000));
+    session.go_online(pause, &mut tender).unwrap();
+    let data = tender.chip.clone().unwrap().data;
+    let message = form::stamp(form::purchase(&kranj(), &tender, 24_90, None), 1, Moment::default());
+    for spec in [&CEKR87, &ISO87ASCII, &ISO87BINARY] {
+        let mut octets = vec![];
+        message.encode(spec, &mut octets).unwrap();
+        let view = View::parse(spec, &octets).map_err(|damaged| damaged.error).unwrap();
+        let mut room = [0; 999];
+        let read = view.field(55).unwrap().octets(&mut room).unwrap();
+        assert_eq!(read, data, "{}", spec.name());
+        assert_eq!(Reply::read(&view).chip_data, data);
+    }
+    assert!(!format!("{tender:?}").contains("0000000011"), "nor track 2, nor the number");
 }

@@ -39,6 +39,9 @@ impl PosTerminal {
 
     /// Moves the till: the next transaction happens there.
     pub fn relocate(&mut self, place: Place) {
+        if let Some(chip) = &mut self.chip {
+            chip.relocate(&place);
+        }
         self.pos = Pos::new(place);
     }
 

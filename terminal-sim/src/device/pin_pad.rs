@@ -39,7 +39,7 @@ use cekr_emv::crypto::aes::KeyLength;
 use cekr_emv::crypto::dukpt::{aes, tdes};
 use cekr_emv::crypto::pin_block::{self, format4};
 use cekr_emv::crypto::tr31::{self, BlockError, ProtectionKey};
-use cekr_emv::keys::{AesKey, DukptIk, Kcv, Key as CipherKey, Zpk};
+use cekr_emv::keys::{AesKey, Bdk, DukptIk, Kcv, Key as CipherKey, Zpk};
 use cekr_emv::pin::{Pin, PinError};
 use cekr_iso8583::Pan;
 use zeroize::Zeroize;
@@ -159,6 +159,17 @@ pub enum PinPadError {
     Tampered,
 }
 
+/// How a pad enciphers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PadKind {
+    /// Format 4, a key of its own for each PIN.
+    DukptAes,
+    /// Format 0, a key of its own for each PIN.
+    DukptTdes,
+    /// Format 0 under one key.
+    Zone,
+}
+
 /// What breaks, as whoever plays the world wants it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum PinPadFault {
@@ -212,7 +223,30 @@ impl PinPad {
     /// A pad with the published development zone key, for simulated terminals.
     #[must_use]
     pub fn development(seed: u64) -> Self {
-        Self::holding(Keys::Zone(CipherKey::<Zpk>::development()), None, seed)
+        Self::development_of(PadKind::Zone, seed)
+    }
+
+    /// A pad under the published development keys. A DUKPT pad is the first of its kind and has
+    /// used no counter.
+    #[must_use]
+    pub fn development_of(kind: PadKind, seed: u64) -> Self {
+        let keys = match kind {
+            PadKind::DukptAes => Keys::Aes {
+                first: aes::initial_key(&AesKey::<Bdk>::development(), AES_PAD),
+                pad: AES_PAD,
+                counter: 0,
+            },
+            PadKind::DukptTdes => Keys::Tdes {
+                first: tdes::initial_key(
+                    &CipherKey::<Bdk>::development(),
+                    tdes::Ksn::new(TDES_PAD),
+                ),
+                pad: TDES_PAD,
+                counter: 0,
+            },
+            PadKind::Zone => Keys::Zone(CipherKey::<Zpk>::development()),
+        };
+        Self::holding(keys, None, seed)
     }
 
     const fn holding(keys: Keys, protection: Option<ProtectionKey>, seed: u64) -> Self {
@@ -293,6 +327,15 @@ impl PinPad {
         self.entry.last_key = now;
         self.entry.step = PinStep::Typing { digit_count: 0 };
         Ok(())
+    }
+
+    /// A scripted holder types a whole PIN at once, without being asked.
+    ///
+    /// # Errors
+    /// Why there is no block.
+    pub fn enter(&mut self, pin: &Pin, pan: Pan) -> Result<EncipheredPin, PinPadError> {
+        self.end(PinStep::Idle);
+        self.encipher(pin, pan)
     }
 
     /// A finger presses a key; outside an entry it does nothing.
@@ -461,6 +504,9 @@ fn aes_ksn(pad: [u8; 8], counter: u32) -> [u8; 12] {
 
 /// How long the pad waits for the next key, in milliseconds.
 pub const ENTRY_MS: u64 = 30_000;
+/// The serial numbers of our development pads, before their counters.
+const AES_PAD: [u8; 8] = *b"CEKRPAD1";
+const TDES_PAD: [u8; 10] = *b"CEKRPAD\x20\0\0";
 /// ISO 9564-1: a PIN has at most twelve digits.
 const DIGITS_MAX: usize = 12;
 /// 21 bits.

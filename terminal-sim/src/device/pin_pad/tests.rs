@@ -11,8 +11,8 @@ use cekr_emv::pin::Pin;
 use cekr_iso8583::Pan;
 
 use super::{
-    Bypass, ENTRY_MS, EncipheredPin, PinPad, PinPadError, PinPadFault, PinRequest, PinStep,
-    following,
+    Bypass, ENTRY_MS, EncipheredPin, PadKind, PinPad, PinPadError, PinPadFault, PinRequest,
+    PinStep, following,
 };
 use crate::device::keypad::Key;
 use crate::moment::Moment;
@@ -181,6 +181,31 @@ fn a_holder_corrects_gives_up_goes_without_or_falls_asleep() {
     assert_eq!(pad.step(), PinStep::TimedOut);
     pad.set_fault(PinPadFault::Broken);
     assert_eq!(pad.begin(ask, NOON), Err(PinPadError::Broken));
+}
+
+#[test]
+fn development_pads_use_the_published_keys() {
+    let pin = Pin::parse(b"1234").unwrap();
+    let mut pad = PinPad::development_of(PadKind::DukptTdes, 1);
+    pad.resume_after(41);
+    let EncipheredPin::Tdes { block, ksn } = pad.enter(&pin, pan()).unwrap() else {
+        panic!("another kind")
+    };
+    let ksn = tdes::Ksn::new(ksn);
+    assert_eq!(ksn.counter(), 42);
+    let first = tdes::initial_key(&CipherKey::<Bdk>::development(), ksn);
+    let key = tdes::pin_key(&tdes::transaction_key(&first, ksn).unwrap());
+    assert_eq!(decipher_format0(&key, block, pan().expose()), Ok(pin.clone()));
+
+    let mut pad = PinPad::development_of(PadKind::DukptAes, 1);
+    let EncipheredPin::Aes { block, ksn } = pad.enter(&pin, pan()).unwrap() else {
+        panic!("another kind")
+    };
+    let (name, ksn) = (*ksn.first_chunk().unwrap(), aes::Ksn::new(ksn));
+    let first = aes::initial_key(&AesKey::<Bdk>::development(), name);
+    let key = aes::pin_key(&aes::transaction_key(&first, ksn).unwrap(), ksn, KeyLength::Bits128);
+    let card = CardNumber::from_number(pan().expose()).unwrap();
+    assert_eq!(format4::decipher(&key, block, card), Ok(pin));
 }
 
 #[test]
