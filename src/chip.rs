@@ -11,8 +11,8 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use cekr_emv::chip::Chip;
 use cekr_emv::chip::profile::{Profile, Version};
+use cekr_emv::chip::{Chip, Protocol};
 use cekr_emv::{CardNumber, Pin};
 use cekr_switch::entropy;
 use clap::ValueEnum;
@@ -59,6 +59,9 @@ struct ServeArgs {
     /// Version of its cryptograms
     #[arg(long, value_name = "N", default_value = "18")]
     cvn: VersionName,
+    /// How it speaks to the reader
+    #[arg(long, value_name = "P", default_value = "t1")]
+    protocol: ProtocolName,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -75,6 +78,14 @@ enum VersionName {
     /// As 18, with issuer application data of format 2
     #[value(name = "22")]
     TwentyTwo,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProtocolName {
+    /// Octets: long answers wait to be fetched
+    T0,
+    /// Blocks: whole commands, whole answers
+    T1,
 }
 
 /// Runs the command.
@@ -113,8 +124,13 @@ fn chip_of(args: &ServeArgs) -> Result<Chip, String> {
         VersionName::Eighteen => Version::Eighteen,
         VersionName::TwentyTwo => Version::TwentyTwo,
     };
-    personalised(record, pin, version)
-        .ok_or_else(|| format!("the number or the month of {} is none for a chip", record.name))
+    let mut chip = personalised(record, pin, version)
+        .ok_or_else(|| format!("the number or the month of {} is none for a chip", record.name))?;
+    chip.speak(match args.protocol {
+        ProtocolName::T0 => Protocol::T0,
+        ProtocolName::T1 => Protocol::T1,
+    });
+    Ok(chip)
 }
 
 fn personalised(record: &CardRecord, pin: &Pin, version: Version) -> Option<Chip> {

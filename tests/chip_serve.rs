@@ -113,18 +113,20 @@ fn what_is_wrong_is_said_with_what_to_do() {
 }
 
 /// Runs in namespaces of its own, so that neither the reader's port nor pcscd's socket are anybody
-/// else's: `$1` is our binary, `$2` a folder for the reader's settings.
+/// else's: `$1` is our binary, `$2` a folder for the reader's settings, `$3` the reader's driver, `$4`
+/// the protocol.
 const IN_A_READER: &str = r#"
 set -eu
 ip link set lo up
-mkdir -p /run/pcscd
+mkdir -p /run/pcscd "$2/conf"
 mount -t tmpfs tmpfs /run/pcscd
 printf '%s\n' 'FRIENDLYNAME "Virtual PCD"' 'DEVICENAME /dev/null:0x8C7B' \
-    "LIBPATH $3" 'CHANNELID 0x8C7B' >"$2/vpcd"
-pcscd --foreground --config "$2" >"$2/pcscd.log" 2>&1 &
+    "LIBPATH $3" 'CHANNELID 0x8C7B' >"$2/conf/vpcd"
+# It reads every file of its folder as settings: its own log must not stand there.
+pcscd --foreground --config "$2/conf" >"$2/pcscd.log" 2>&1 &
 tries=0
 # The reader's port is not open yet: nothing else makes the chip fail here.
-until "$1" chip serve --card ana --json >"$2/chip.log" 2>&1; do
+until "$1" chip serve --card ana --protocol "$4" --json >"$2/chip.log" 2>&1; do
     tries=$((tries + 1))
     [ "$tries" -lt 2000 ] || { cat "$2/pcscd.log" "$2/chip.log" >&2; exit 1; }
 done &
@@ -171,18 +173,24 @@ fn a_program_that_nobody_here_wrote_talks_to_the_chip_through_pcscd() {
         println!("skipped: {why}");
         return;
     }
-    let folder = std::env::temp_dir().join(format!("cekr-vpcd-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let mut command = Command::new("unshare");
-    command.args(NAMESPACES).args(["sh", "-c", IN_A_READER, "sh", CEKR]).arg(&folder).arg(DRIVER);
-    let done = command.output().unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
-    let (said, faults) =
-        (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success(), "{said}\n{faults}");
-    assert!(said.contains("3b:e4:00:ff:81:31:fe:45:43:65:4b:52:2f"), "the ATR: {said}");
-    assert_eq!(said.matches("SW1=0x90, SW2=0x00").count(), 6, "{said}\n{faults}");
-    assert!(said.contains("CeKR VISA"), "{said}");
-    // The counter of the one transaction that was begun.
-    assert!(said.contains("9F 36 02 00 01"), "{said}");
+    for (protocol, atr) in
+        [("t0", "3b:64:00:00:43:65:4b:52"), ("t1", "3b:e4:00:ff:81:31:fe:45:43:65:4b:52:2f")]
+    {
+        let name = format!("cekr-vpcd-{protocol}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut command = Command::new("unshare");
+        command.args(NAMESPACES).args(["sh", "-c", IN_A_READER, "sh", CEKR]);
+        let done = command.arg(&folder).args([DRIVER, protocol]).output().unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let (said, faults) =
+            (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(done.status.success(), "{protocol}: {said}\n{faults}");
+        assert!(said.contains(atr), "the ATR: {said}");
+        let done_count = said.matches("SW1=0x90, SW2=0x00").count();
+        assert_eq!(done_count, 6, "{protocol}: {said}\n{faults}");
+        assert!(said.contains("CeKR VISA"), "{said}");
+        // The counter of the one transaction that was begun.
+        assert!(said.contains("9F 36 02 00 01"), "{protocol}: {said}");
+    }
 }
