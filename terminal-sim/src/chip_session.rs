@@ -104,6 +104,16 @@ pub struct End {
     pub wants_signature: bool,
 }
 
+/// Who verifies a PIN at a till; at a cashpoint it is the issuer.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum PinBy {
+    /// The chip where it can, else the issuer. The issuer then counts no tries: the chip does.
+    ChipFirst,
+    /// The issuer.
+    #[default]
+    Issuer,
+}
+
 /// What a terminal makes of an answer without chip data.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum IssuerProof {
@@ -117,9 +127,11 @@ pub enum IssuerProof {
 pub struct ChipSession<R> {
     /// The reader.
     pub reader: R,
+    config: &'static Config<'static>,
     kernel: Kernel<'static>,
     proof: IssuerProof,
     pad: PinPad,
+    pin_by: PinBy,
     is_cashpoint: bool,
     random: Random,
     sequence: u32,
@@ -131,19 +143,28 @@ impl<R: CardReader> ChipSession<R> {
     #[must_use]
     pub fn new(reader: R, place: &Place, pad: PinPad, proof: IssuerProof, seed: u64) -> Self {
         let (random, is_cashpoint) = (Random::new(seed), place.mcc == CASHPOINT_MCC);
-        Self { reader, kernel: kernel(place, pad), proof, pad, is_cashpoint, random, sequence: 0 }
+        let pin_by = PinBy::Issuer;
+        let config = kept(config(place, pad, pin_by));
+        let kernel = Kernel::new(config);
+        Self { reader, config, kernel, proof, pad, pin_by, is_cashpoint, random, sequence: 0 }
+    }
+
+    /// The same at this place, with PINs verified so.
+    #[must_use]
+    pub fn with_pin_by(self, place: &Place, pin_by: PinBy) -> Self {
+        Self { config: kept(config(place, self.pad, pin_by)), pin_by, ..self }
     }
 
     /// Moves the terminal: the next transaction happens there.
     pub fn relocate(&mut self, place: &Place) {
-        self.kernel = kernel(place, self.pad);
+        self.config = kept(config(place, self.pad, self.pin_by));
         self.is_cashpoint = place.mcc == CASHPOINT_MCC;
     }
 
     /// Begins with the card that is at the reader.
     pub fn begin(&mut self, ask: Ask, now: Moment) -> Pause {
         // What was left in the middle is over, whoever left it.
-        self.kernel.step(Event::CardGone);
+        self.kernel = Kernel::new(self.config);
         if self.reader.power_on(&mut [0; ATR_OCTETS_MAX]).is_err() {
             return Pause::Ended(End::of_reader());
         }
@@ -195,7 +216,8 @@ impl<R: CardReader> ChipSession<R> {
 
     /// Gives up, the card goes.
     pub fn abandon(&mut self) {
-        self.ended(Event::CardGone);
+        self.reader.power_off();
+        self.kernel = Kernel::new(self.config);
     }
 
     /// Goes on until the issuer is to be asked, with the PIN that stands in the tender or without
@@ -333,20 +355,20 @@ impl Todo {
     }
 }
 
-fn kernel(place: &Place, pad: PinPad) -> Kernel<'static> {
-    Kernel::new(Box::leak(Box::new(config(place, pad))))
+fn kept(config: Config<'static>) -> &'static Config<'static> {
+    Box::leak(Box::new(config))
 }
 
 /// The kernel's settings for a place.
-fn config(place: &Place, pad: PinPad) -> Config<'static> {
+fn config(place: &Place, pad: PinPad, pin_by: PinBy) -> Config<'static> {
     let base = if place.mcc == CASHPOINT_MCC {
         Config::cashpoint(&APPLICATIONS, &*AUTHORITIES)
     } else {
-        // Signature and none, and the PIN to the issuer where there are keys for it. No PIN for the
-        // chip: an offline try would be none that the issuer counts.
-        let methods = match pad {
-            PinPad::Absent => 0x28,
-            PinPad::Present => 0x68,
+        // Signature and none, and the PIN where there are keys for it; never in clear.
+        let methods = match (pad, pin_by) {
+            (PinPad::Absent, _) => 0x28,
+            (PinPad::Present, PinBy::Issuer) => 0x68,
+            (PinPad::Present, PinBy::ChipFirst) => 0x78,
         };
         Config {
             capabilities: TerminalCapabilities::from_octets([0xE0, methods, 0xC8]),

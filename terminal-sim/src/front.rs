@@ -23,7 +23,7 @@ use crate::card::Card;
 use crate::chip_session::ChipSession;
 use crate::device::display::Display;
 use crate::device::keypad::{Key, Keypad};
-use crate::device::pin_pad::{PinPad, PinRequest, PinStep};
+use crate::device::pin_pad::{Bypass, PinPad, PinRequest, PinStep, PinTarget};
 use crate::device::printer::{Paper, ReceiptLine, ReceiptPrinter};
 use crate::device::reader::Reader;
 use crate::form::{Entry, Tender};
@@ -267,7 +267,13 @@ impl Counter {
     /// Asks the holder for a PIN; `None` when the pad asks, else why it cannot.
     pub(crate) fn ask_pin(&mut self, now: Moment) -> Option<PinStep> {
         let pan = *self.held.as_ref()?.card.pan();
-        self.pad.begin(PinRequest::online(pan), now).err().map(PinStep::Failed)
+        let request = match self.chip_wants_pin() {
+            Some((challenge, key)) => {
+                PinRequest { target: PinTarget::Chip(challenge, key), bypass: Bypass::Refused }
+            }
+            None => PinRequest::online(pan),
+        };
+        self.pad.begin(request, now).err().map(PinStep::Failed)
     }
 
     /// Stars for what was typed.
@@ -277,6 +283,7 @@ impl Counter {
             PinStep::Bypassed
             | PinStep::Cancelled
             | PinStep::Entered(_)
+            | PinStep::EnteredForChip(_)
             | PinStep::Failed(_)
             | PinStep::Idle
             | PinStep::TimedOut => String::new(),

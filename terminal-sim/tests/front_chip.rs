@@ -13,6 +13,7 @@ mod play;
 mod support;
 
 use cekr_iso8583::CEKR87;
+use cekr_terminal_sim::chip_session::PinBy;
 use cekr_terminal_sim::device::dispenser::Counts;
 use cekr_terminal_sim::message::Message;
 use cekr_terminal_sim::reply::Reply;
@@ -98,4 +99,23 @@ fn a_decline_is_told_and_nothing_is_taken_back() {
     play.type_in("12490+c1234+");
     assert_eq!(play.glass()[0], "PREMALO SREDSTEV (51)");
     assert_eq!(play.kinds(), [(200, 0)]);
+}
+
+#[test]
+fn a_chip_that_verifies_the_pin_itself_asks_again_and_blocks_after_three_wrong_ones() {
+    let mut play = Play::till_with_chips(honest);
+    let place = play.front.place().clone();
+    let session = play.front.counter.chip.take().unwrap();
+    play.front.counter.chip = Some(session.with_pin_by(&place, PinBy::ChipFirst));
+    play.type_in("12490+c9999+");
+    assert_eq!(play.glass()[0], "VPIŠITE PIN", "once more");
+    play.type_in("1234+");
+    assert_eq!(play.glass()[0], "ODOBRENO (00)");
+    assert!(!play.sent[0].has(52), "the issuer needs no PIN");
+    // Three wrong ones: the chip takes no more, the issuer is asked for the PIN instead.
+    play.type_in("c12490+c9999+9999+9999+");
+    assert_eq!(play.glass()[0], "VPIŠITE PIN");
+    play.type_in("1234+");
+    assert!(play.sent[1].has(52));
+    assert!(play.glass()[0].ends_with("(82)"), "an issuer hears of it: {:?}", play.glass());
 }

@@ -2,13 +2,16 @@
 //!
 //! The digits stay behind this module's fields: no function returns them, `Debug` shows none, and
 //! they are wiped when the block is made or the entry ends. Keys come in as TR-31 key blocks under
-//! the pad's protection key and never leave. Three ways to encipher:
+//! the pad's protection key and never leave. Three ways to encipher a
+//! PIN for the issuer:
 //!
 //! | key | block | serial |
 //! |---|---|---|
 //! | zone key (`P0`) | ISO 9564-1 format 0 | none |
 //! | DUKPT, triple DES (`B1`) | format 0 | 10 octets, 21 bits of counter |
 //! | DUKPT, AES (`B1`) | format 4 | 12 octets, 32 bits of counter |
+//!
+//! A PIN for the chip is enciphered under the chip's own key ([`PinTarget::Chip`]).
 //!
 //! A DUKPT pad counts before it uses a key, skips counters with too many bits set, and refuses to
 //! work when there is none left (ANSI X9.24-1:2009, Annex A; X9.24-3:2017, section 6.3). A real pad
@@ -38,8 +41,10 @@ use cekr_emv::CardNumber;
 use cekr_emv::crypto::aes::KeyLength;
 use cekr_emv::crypto::dukpt::{aes, tdes};
 use cekr_emv::crypto::pin_block::{self, format4};
+use cekr_emv::crypto::rsa::{MODULUS_OCTETS_MAX, PublicKey};
 use cekr_emv::crypto::tr31::{self, BlockError, ProtectionKey};
 use cekr_emv::keys::{AesKey, Bdk, DukptIk, Kcv, Key as CipherKey, Zpk};
+use cekr_emv::oda::offline_pin;
 use cekr_emv::pin::{Pin, PinError};
 use cekr_iso8583::Pan;
 use zeroize::Zeroize;
@@ -92,19 +97,28 @@ impl fmt::Debug for EncipheredPin {
 }
 
 /// What the pad is asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PinRequest {
-    /// The card whose number enters the block.
-    pub pan: Pan,
+    /// Who is to verify the PIN.
+    pub target: PinTarget,
     /// Whether confirming without a digit is an answer.
     pub bypass: Bypass,
+}
+
+/// Who verifies a PIN.
+#[derive(Clone, Debug)]
+pub enum PinTarget {
+    /// The chip with this number (GET CHALLENGE) and this key.
+    Chip([u8; 8], Box<PublicKey>),
+    /// The issuer of the card with this number, which enters the block.
+    Issuer(Pan),
 }
 
 impl PinRequest {
     /// A PIN for the issuer, which must be typed.
     #[must_use]
     pub const fn online(pan: Pan) -> Self {
-        Self { pan, bypass: Bypass::Refused }
+        Self { target: PinTarget::Issuer(pan), bypass: Bypass::Refused }
     }
 }
 
@@ -124,8 +138,10 @@ pub enum PinStep {
     Bypassed,
     /// The holder gave up.
     Cancelled,
-    /// The block is made.
+    /// The block for the issuer is made.
     Entered(EncipheredPin),
+    /// The block for the chip is made: what VERIFY carries.
+    EnteredForChip(Vec<u8>),
     /// The pad cannot make a block.
     Failed(PinPadError),
     /// Nobody asked.
@@ -340,7 +356,7 @@ impl PinPad {
 
     /// A finger presses a key; outside an entry it does nothing.
     pub fn press(&mut self, key: Key, now: Moment) {
-        let Some(request) = self.entry.request else { return };
+        let Some(request) = self.entry.request.clone() else { return };
         self.entry.last_key = now;
         match key {
             Key::Cancel => self.end(PinStep::Cancelled),
@@ -375,8 +391,13 @@ impl PinPad {
     fn confirm(&mut self, request: PinRequest) {
         match (Pin::parse(self.entry.digits.typed()), request.bypass) {
             (Ok(pin), _) => {
-                let made = self.encipher(&pin, request.pan);
-                self.end(made.map_or_else(PinStep::Failed, PinStep::Entered));
+                let made = match request.target {
+                    PinTarget::Chip(challenge, key) => {
+                        self.encipher_for_chip(&pin, challenge, &key).map(PinStep::EnteredForChip)
+                    }
+                    PinTarget::Issuer(pan) => self.encipher(&pin, pan).map(PinStep::Entered),
+                };
+                self.end(made.unwrap_or_else(PinStep::Failed));
             }
             (Err(_), Bypass::Allowed) if self.entry.digits.len == 0 => {
                 self.end(PinStep::Bypassed);
@@ -413,6 +434,21 @@ impl PinPad {
                 Ok(EncipheredPin::Aes { block: format4::encipher(&key, pin, card, entropy), ksn })
             }
         }
+    }
+
+    fn encipher_for_chip(
+        &mut self,
+        pin: &Pin,
+        challenge: [u8; 8],
+        key: &PublicKey,
+    ) -> Result<Vec<u8>, PinPadError> {
+        self.check()?;
+        let mut filler = [0; MODULUS_OCTETS_MAX];
+        for place in filler.as_chunks_mut::<8>().0 {
+            *place = self.random.next().to_be_bytes();
+        }
+        let block = offline_pin::encipher(key, pin, challenge, filler);
+        block.map(|block| block.octets().to_vec()).map_err(|_| PinPadError::Broken)
     }
 
     fn check(&self) -> Result<(), PinPadError> {

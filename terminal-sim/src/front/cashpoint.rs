@@ -223,7 +223,8 @@ impl CashpointFront {
         match self.counter.pad.step() {
             PinStep::Idle | PinStep::Typing { .. } => vec![],
             PinStep::Cancelled | PinStep::TimedOut => self.give_up(now),
-            PinStep::Bypassed | PinStep::Failed(_) => {
+            // No cashpoint asks for a PIN that the chip verifies.
+            PinStep::Bypassed | PinStep::EnteredForChip(_) | PinStep::Failed(_) => {
                 let actions = self.give_up(now);
                 self.end_without(Text::PadBroken);
                 actions

@@ -3,10 +3,11 @@
 //! A terminal without a kernel, or a card without a chip, has none: then a chip entry sends what
 //! the stripe's image would hold.
 
+use cekr_emv::crypto::rsa::PublicKey;
 use cekr_emv::terminal::Decision;
 
 use super::Counter;
-use crate::chip_session::{Ask, ChipSession, Pause, PinWanted};
+use crate::chip_session::{Ask, ChipSession, Pause, PinGiven, PinWanted};
 use crate::device::reader::Reader;
 use crate::form::Tender;
 use crate::moment::Moment;
@@ -53,12 +54,29 @@ impl Counter {
         let ask = self.held.as_ref().and_then(|held| Ask::of(held, kind, amount, 0));
         let (Some(chip), Some(ask)) = (&mut self.chip, ask) else { return Ok(ChipWants::NoPart) };
         let pause = chip.begin(ask, now);
+        self.chip_paused(pause)
+    }
+
+    /// Hands the chip the PIN that it wanted; a wrong one is wanted again.
+    pub(crate) fn give_chip_pin(&mut self, block: &[u8]) -> Result<ChipWants, Ending> {
+        let Some(chip) = &mut self.chip else { return Ok(ChipWants::NoPart) };
+        let pause = chip.pin(PinGiven::ForChip(block));
+        self.chip_paused(pause)
+    }
+
+    /// The number and the key of a chip that wants the PIN itself.
+    pub(crate) fn chip_wants_pin(&self) -> Option<([u8; 8], Box<PublicKey>)> {
+        match &self.part.pause {
+            Some(Pause::Pin(PinWanted::Chip(challenge, key))) => Some((*challenge, key.clone())),
+            Some(Pause::Ended(_) | Pause::Online | Pause::Pin(_)) | None => None,
+        }
+    }
+
+    fn chip_paused(&mut self, pause: Pause) -> Result<ChipWants, Ending> {
         let wants = match &pause {
             Pause::Ended(end) => return Err(end.ending()),
-            Pause::Online | Pause::Pin(PinWanted::Never | PinWanted::Chip(..)) => {
-                ChipWants::Request
-            }
-            Pause::Pin(PinWanted::Issuer) => ChipWants::Pin,
+            Pause::Online | Pause::Pin(PinWanted::Never) => ChipWants::Request,
+            Pause::Pin(PinWanted::Chip(..) | PinWanted::Issuer) => ChipWants::Pin,
         };
         self.part.pause = Some(pause);
         Ok(wants)

@@ -200,11 +200,15 @@ impl TillFront {
         if !needs_pin {
             return self.start(None, now);
         }
+        self.ask_pin(now);
+        vec![]
+    }
+
+    fn ask_pin(&mut self, now: Moment) {
         match self.counter.ask_pin(now) {
             None => self.step = Step::Pin,
             Some(_) => self.end_without(Text::PadBroken),
         }
-        vec![]
     }
 
     fn pin_step(&mut self, now: Moment) -> Vec<FrontAction> {
@@ -216,6 +220,11 @@ impl TillFront {
             }
             PinStep::Bypassed | PinStep::Failed(_) => self.end_without(Text::PadBroken),
             PinStep::Entered(pin) => return self.start(Some(pin), now),
+            PinStep::EnteredForChip(block) => match self.counter.give_chip_pin(&block) {
+                Err(ending) => self.end(Outcome::unanswered(ending, self.amount, None), now),
+                Ok(ChipWants::Pin) => self.ask_pin(now),
+                Ok(ChipWants::NoPart | ChipWants::Request) => return self.start(None, now),
+            },
         }
         vec![]
     }

@@ -7,12 +7,14 @@ use cekr_emv::crypto::dukpt::{aes, tdes};
 use cekr_emv::crypto::pin_block::{decipher_format0, format4};
 use cekr_emv::crypto::tr31::{self, BlockError, Header, ProtectionKey, Version};
 use cekr_emv::keys::{AesKey, Bdk, Key as CipherKey, Zpk};
+use cekr_emv::oda::development::TestKey;
+use cekr_emv::oda::offline_pin;
 use cekr_emv::pin::Pin;
 use cekr_iso8583::Pan;
 
 use super::{
     Bypass, ENTRY_MS, EncipheredPin, PadKind, PinPad, PinPadError, PinPadFault, PinRequest,
-    PinStep, following,
+    PinStep, PinTarget, following,
 };
 use crate::device::keypad::Key;
 use crate::moment::Moment;
@@ -159,18 +161,18 @@ fn a_holder_corrects_gives_up_goes_without_or_falls_asleep() {
     let one = Key::of_char('1').unwrap();
     pad.press(one, NOON);
     assert_eq!(pad.step(), PinStep::Idle, "nobody asked");
-    let ask = PinRequest { pan: pan(), bypass: Bypass::Allowed };
-    pad.begin(ask, NOON).unwrap();
+    let ask = PinRequest { target: PinTarget::Issuer(pan()), bypass: Bypass::Allowed };
+    pad.begin(ask.clone(), NOON).unwrap();
     pad.press(one, NOON);
     pad.press(Key::Enter, NOON);
     assert_eq!(pad.step(), PinStep::Typing { digit_count: 1 }, "one digit is no PIN");
     pad.press(Key::Clear, NOON);
     pad.press(Key::Enter, NOON);
     assert_eq!(pad.step(), PinStep::Bypassed);
-    pad.begin(ask, NOON).unwrap();
+    pad.begin(ask.clone(), NOON).unwrap();
     pad.press(Key::Cancel, NOON);
     assert_eq!(pad.step(), PinStep::Cancelled);
-    pad.begin(ask, NOON).unwrap();
+    pad.begin(ask.clone(), NOON).unwrap();
     for _ in 0..20 {
         pad.press(one, NOON);
     }
@@ -180,7 +182,7 @@ fn a_holder_corrects_gives_up_goes_without_or_falls_asleep() {
     pad.tick(NOON.plus_ms(ENTRY_MS));
     assert_eq!(pad.step(), PinStep::TimedOut);
     pad.set_fault(PinPadFault::Broken);
-    assert_eq!(pad.begin(ask, NOON), Err(PinPadError::Broken));
+    assert_eq!(pad.begin(ask.clone(), NOON), Err(PinPadError::Broken));
 }
 
 #[test]
@@ -206,6 +208,21 @@ fn development_pads_use_the_published_keys() {
     let key = aes::pin_key(&aes::transaction_key(&first, ksn).unwrap(), ksn, KeyLength::Bits128);
     let card = CardNumber::from_number(pan().expose()).unwrap();
     assert_eq!(format4::decipher(&key, block, card), Ok(pin));
+}
+
+#[test]
+fn a_pin_for_the_chip_is_enciphered_under_its_key_and_answers_its_number() {
+    let chip = TestKey::Chip.pair();
+    let mut pad = PinPad::development(1);
+    let target = PinTarget::Chip([7; 8], Box::new(*chip.public()));
+    pad.begin(PinRequest { target, bypass: Bypass::Refused }, NOON).unwrap();
+    for key in "4321".chars().filter_map(Key::of_char).chain([Key::Enter]) {
+        pad.press(key, NOON);
+    }
+    let PinStep::EnteredForChip(block) = pad.step() else { panic!("no block") };
+    let pin = Pin::parse(b"4321").unwrap();
+    assert_eq!(offline_pin::decipher(&chip, &block, [7; 8]), Ok(pin));
+    assert!(offline_pin::decipher(&chip, &block, [8; 8]).is_err());
 }
 
 #[test]
