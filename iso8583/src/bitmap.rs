@@ -41,6 +41,13 @@ impl FieldSet {
         self.0
     }
 
+    /// The elements of the primary bitmap, 1 to 64, and those of the secondary: element 1 and 65 in
+    /// the lowest bits.
+    #[inline]
+    pub(crate) const fn halves(self) -> [u64; 2] {
+        [self.0 as u64, (self.0 >> 64) as u64]
+    }
+
     /// Whether the element is a member.
     #[must_use]
     pub const fn has(self, de: u8) -> bool {

@@ -27,17 +27,39 @@ pub(crate) fn power_of_ten(exponent: usize) -> u64 {
 /// Whether all octets are ASCII digits.
 #[inline]
 pub(crate) fn all_digits(octets: &[u8]) -> bool {
-    let (words, tail) = octets.as_chunks::<8>();
-    let mut wrong = 0;
-    for word in words {
-        wrong |= not_digits(u64::from_le_bytes(*word));
+    if let Some(last) = octets.last_chunk::<16>() {
+        // The last sixteen overlap those before: cheaper than a loop over the rest. Each lane keeps
+        // whether it met a wrong octet, in a form that compilers work out for all lanes at once.
+        let mut wrong = [0; 16];
+        for sixteen in octets.as_chunks::<16>().0.iter().chain([last]) {
+            for (wrong, octet) in wrong.iter_mut().zip(sixteen) {
+                *wrong |= u8::from(octet.wrapping_sub(b'0') > 9);
+            }
+        }
+        return u128::from_le_bytes(wrong) == 0;
     }
-    if let (false, Some(last)) = (tail.is_empty(), octets.last_chunk::<8>()) {
-        // The last eight overlap the words before: cheaper than a loop over the rest.
-        return (wrong | not_digits(u64::from_le_bytes(*last))) == 0;
+    match (octets.first_chunk::<8>(), octets.last_chunk::<8>()) {
+        (Some(first), Some(last)) => {
+            not_digits(u64::from_le_bytes(*first)) | not_digits(u64::from_le_bytes(*last)) == 0
+        }
+        _ => not_digits(short_word(octets)) == 0,
     }
-    // Fewer than eight octets in all, or none left over.
-    (wrong | not_digits(short_word(tail))) == 0
+}
+
+/// Whether three octets are ASCII digits.
+#[inline]
+pub(crate) const fn are_three(&[a, b, c]: &[u8; 3]) -> bool {
+    a.is_ascii_digit() & b.is_ascii_digit() & c.is_ascii_digit()
+}
+
+/// Whether four octets are ASCII digits.
+#[inline]
+pub(crate) const fn are_four(octets: &[u8; 4]) -> bool {
+    // As in `not_digits`.
+    let word = u32::from_le_bytes(*octets);
+    let high = (word & 0xf0f0_f0f0) ^ 0x3030_3030;
+    let high_of_more = (word.wrapping_add(0x0606_0606) & 0xf0f0_f0f0) ^ 0x3030_3030;
+    high | high_of_more == 0
 }
 
 /// Not zero if one of the eight octets is no ASCII digit.
@@ -76,6 +98,55 @@ pub(crate) fn number(octets: &[u8]) -> Option<u64> {
         }
         _ => None,
     }
+}
+
+/// The number that exactly `N` digits write, of the lengths that elements have. The octets must be
+/// digits; anything else gives a meaningless number.
+#[inline(always)]
+pub(crate) fn of_array<const N: usize>(octets: &[u8; N]) -> u64 {
+    const { assert!(N <= 12, "no element of a fixed length is longer") }
+    // Which arm it is, is known when it is compiled, and so are the lengths in it.
+    match octets.as_slice() {
+        [a, b] => two([*a, *b]),
+        [a, b, c] => two([*a, *b]) * 10 + u64::from(c & 0x0f),
+        [a, b, c, d] => four([*a, *b, *c, *d]),
+        [head @ .., a, b] if N == 6 => {
+            four(head.as_array().copied().unwrap_or_default()) * 100 + two([*a, *b])
+        }
+        [head @ .., a, b] if N == 10 => {
+            let head = head.as_array().copied().unwrap_or_default();
+            eight(u64::from_le_bytes(head)) * 100 + two([*a, *b])
+        }
+        [head @ .., a, b, c, d] if N == 12 => {
+            let head = head.as_array().copied().unwrap_or_default();
+            eight(u64::from_le_bytes(head)) * 10_000 + four([*a, *b, *c, *d])
+        }
+        other => number(other).unwrap_or_default(),
+    }
+}
+
+#[inline(always)]
+const fn two([a, b]: [u8; 2]) -> u64 {
+    (a & 0x0f) as u64 * 10 + (b & 0x0f) as u64
+}
+
+#[inline(always)]
+const fn four(octets: [u8; 4]) -> u64 {
+    let digits = u32::from_le_bytes(octets) & 0x0f0f_0f0f;
+    // As in `eight`, one step less.
+    let pairs = (digits.wrapping_mul(2561) >> 8) & 0x00ff_00ff;
+    (pairs.wrapping_mul(6_553_601) >> 16) as u64
+}
+
+/// The number that the last `len` of eight octets write, which must be digits; what stands before
+/// them does not matter.
+#[inline]
+pub(crate) const fn last_of_eight(octets: &[u8; 8], len: usize) -> u64 {
+    if len == 0 {
+        return 0;
+    }
+    // Octets before the number become zeros, which the digits' masks take for digits 0.
+    eight(u64::from_le_bytes(*octets) & (u64::MAX << (8 * (8 - len))))
 }
 
 /// At most eight digits as one word, padded with zeros on the left.

@@ -28,7 +28,16 @@ macro_rules! number_element {
                 self.0
             }
 
+            /// The value of a number that was read from as many digits as the element has.
             #[inline]
+            #[allow(dead_code, reason = "some elements have no fixed length")]
+            pub(crate) fn proven(number: u64) -> $name {
+                debug_assert!(number < digits::power_of_ten($digits), "digits bound a number");
+                $name(number as $repr)
+            }
+
+            #[inline]
+            #[allow(dead_code, reason = "most elements have a fixed length")]
             pub(crate) fn from_digits(number: u64) -> Option<$name> {
                 <$repr>::try_from(number).ok().and_then($name::new)
             }

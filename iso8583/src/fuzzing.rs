@@ -8,6 +8,7 @@ use crate::bitmap::FieldSet;
 use crate::describe::Show;
 use crate::frame::{Framing, Step};
 use crate::mti::Mti;
+use crate::shape::Shapes;
 use crate::spec::{Class, Spec};
 use crate::view::View;
 use crate::writer::Writer;
@@ -39,6 +40,7 @@ pub fn frame(stream: &[u8]) {
 /// A message of arbitrary octets is read to its end or to a fault inside it, every typed read
 /// answers, and a damaged message's fields are those of the whole one.
 pub fn view(spec: &Spec, message: &[u8]) {
+    alike(spec, message);
     match View::parse(spec, message) {
         Ok(view) => {
             read_everything(&view);
@@ -56,6 +58,42 @@ pub fn view(spec: &Spec, message: &[u8]) {
             assert!(is_trailing || damaged.read.present().below(field) == damaged.read.present());
             read_everything(&damaged.read);
         }
+    }
+}
+
+/// A message is read to the same result with the shapes of others as without: its own, and those of
+/// a message that differs in one octet, both ways round.
+pub fn alike(spec: &Spec, message: &[u8]) {
+    let mut other = [0; OCTETS_MAX];
+    let Some(other) = other.get_mut(..message.len()) else { return };
+    other.copy_from_slice(message);
+    let sum = message
+        .iter()
+        .fold(0, |sum: usize, octet| sum.wrapping_mul(31).wrapping_add(usize::from(*octet)));
+    // Any octet may be changed, and by any bits; a digit mostly stays one.
+    if let Some(octet) = sum.checked_rem(message.len()).and_then(|at| other.get_mut(at)) {
+        *octet ^= if sum.is_multiple_of(2) { 1 } else { (sum >> 8) as u8 };
+    }
+    for [first, second] in [[message, &*other], [&*other, message]] {
+        let mut shapes = Shapes::default();
+        for message in [first, first, second, first, second] {
+            read_alike(spec, message, &mut shapes);
+        }
+    }
+}
+
+/// Reads a message with shapes and without, and compares all that either tells.
+pub fn read_alike<'s>(spec: &'s Spec, message: &[u8], shapes: &mut Shapes<'s>) {
+    let mut one = View::empty(spec);
+    let error = one.read_alike(spec, message, shapes).err();
+    let (other, expected) = match View::parse(spec, message) {
+        Ok(view) => (view, None),
+        Err(damaged) => (damaged.read, Some(damaged.error)),
+    };
+    assert_eq!(error, expected, "the same fault, or none");
+    assert_eq!((one.mti(), one.present()), (other.mti(), other.present()));
+    for de in one.present() {
+        assert_eq!((one.offset(de), one.wire(de)), (other.offset(de), other.wire(de)), "DE {de}");
     }
 }
 

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::digits;
+
 /// A message type indicator, as the number its four decimal digits write: 200 for `0200`.
 ///
 /// ```
@@ -23,17 +25,12 @@ impl Mti {
     }
 
     /// The indicator that four ASCII digits write.
+    #[inline]
     #[must_use]
-    pub fn parse(digits: &[u8]) -> Option<Mti> {
-        let [a, b, c, d] = digits else { return None };
-        let mut number = 0;
-        for digit in [a, b, c, d] {
-            if !digit.is_ascii_digit() {
-                return None;
-            }
-            number = number * 10 + u16::from(digit & 0x0f);
-        }
-        Some(Mti(number))
+    pub fn parse(ascii: &[u8]) -> Option<Mti> {
+        let four = ascii.as_array::<4>()?;
+        // Below 10000.
+        digits::are_four(four).then(|| Mti(digits::of_array(four) as u16))
     }
 
     /// The four digits as a number: 200 for `0200`.
@@ -45,14 +42,11 @@ impl Mti {
     /// The four ASCII digits.
     #[must_use]
     pub const fn digits(self) -> [u8; 4] {
-        let n = self.0;
-        // Each is below ten, so the sums stay below 256.
-        [
-            b'0' + (n / 1000 % 10) as u8,
-            b'0' + (n / 100 % 10) as u8,
-            b'0' + (n / 10 % 10) as u8,
-            b'0' + (n % 10) as u8,
-        ]
+        // Two pairs of digits side by side: 103 / 1024 is near enough to a tenth below a hundred.
+        let pairs = (self.0 / 100) as u32 | ((self.0 % 100) as u32) << 16;
+        let tens = ((pairs * 103) >> 10) & 0x000f_000f;
+        let ones = pairs - tens * 10;
+        (0x3030_3030 | tens | ones << 8).to_le_bytes()
     }
 
     /// First digit: 0 for the 1987 edition, 1 for 1993, 2 for 2003.

@@ -35,63 +35,68 @@ impl<'a> View<'a> {
     #[inline]
     #[must_use]
     pub fn processing_code(&self) -> Option<ProcessingCode> {
-        self.digits::<6>(3).and_then(ProcessingCode::from_digits)
+        self.digits::<6>(3).map(ProcessingCode::proven)
     }
 
     /// An amount: DE 4 transaction, 5 settlement, 6 billing, 8 billing fee.
     #[inline]
     #[must_use]
     pub fn amount(&self, de: u8) -> Option<Amount> {
-        self.digits::<12>(de).map(Amount::from_minor)
+        match self.fixed_digits::<12>(de) {
+            Some(octets) => Some(digits::of_array(octets)),
+            None if self.has(de) => self.number_elsewise(de, u64::MAX),
+            None => None,
+        }
+        .map(Amount::from_minor)
     }
 
     /// Transmission date and time (DE 7).
     #[inline]
     #[must_use]
     pub fn transmission_time(&self) -> Option<TransmissionTime> {
-        self.digits::<10>(7).and_then(TransmissionTime::from_digits)
+        self.digits::<10>(7).map(TransmissionTime::proven)
     }
 
     /// System trace audit number (DE 11).
     #[inline]
     #[must_use]
     pub fn stan(&self) -> Option<Stan> {
-        self.digits::<6>(11).and_then(Stan::from_digits)
+        self.digits::<6>(11).map(Stan::proven)
     }
 
     /// Local time (DE 12).
     #[inline]
     #[must_use]
     pub fn local_time(&self) -> Option<TimeOfDay> {
-        self.digits::<6>(12).and_then(TimeOfDay::from_digits)
+        self.digits::<6>(12).map(TimeOfDay::proven)
     }
 
     /// Local date (DE 13).
     #[inline]
     #[must_use]
     pub fn local_date(&self) -> Option<MonthDay> {
-        self.digits::<4>(13).and_then(MonthDay::from_digits)
+        self.digits::<4>(13).map(MonthDay::proven)
     }
 
     /// Expiry (DE 14).
     #[inline]
     #[must_use]
     pub fn expiry(&self) -> Option<Expiry> {
-        self.digits::<4>(14).and_then(Expiry::from_digits)
+        self.digits::<4>(14).map(Expiry::proven)
     }
 
     /// Merchant category (DE 18).
     #[inline]
     #[must_use]
     pub fn mcc(&self) -> Option<Mcc> {
-        self.digits::<4>(18).and_then(Mcc::from_digits)
+        self.digits::<4>(18).map(Mcc::proven)
     }
 
     /// Country of the acquirer (DE 19).
     #[inline]
     #[must_use]
     pub fn acquirer_country(&self) -> Option<CountryCode> {
-        self.digits::<3>(19).and_then(CountryCode::from_digits)
+        self.digits::<3>(19).map(CountryCode::proven)
     }
 
     /// Entry mode (DE 22).
@@ -105,7 +110,8 @@ impl<'a> View<'a> {
     #[inline]
     #[must_use]
     pub fn pos_condition(&self) -> Option<u8> {
-        self.digits::<2>(25).and_then(|code| u8::try_from(code).ok())
+        // Two digits: below a hundred.
+        self.digits::<2>(25).map(|code| code as u8)
     }
 
     /// A fee or net amount with its sign (DE 28 to 31, 97).
@@ -207,13 +213,23 @@ impl<'a> View<'a> {
     #[inline]
     #[must_use]
     pub fn currency(&self, de: u8) -> Option<CurrencyCode> {
-        self.digits::<3>(de).and_then(CurrencyCode::from_digits)
+        match self.fixed_text::<3>(de) {
+            Some(octets) if digits::are_three(octets) => Some(digits::of_array(octets)),
+            Some(_) => None,
+            None if self.has(de) => self.number_elsewise(de, 1_000),
+            None => None,
+        }
+        .map(CurrencyCode::proven)
     }
 
     /// PIN block (DE 52).
     #[inline]
     #[must_use]
     pub fn pin_block(&self) -> Option<PinBlock> {
+        if self.has(52) { self.pin_block_there() } else { None }
+    }
+
+    fn pin_block_there(&self) -> Option<PinBlock> {
         let mut octets = [0; 8];
         self.field(52)?.octets(&mut octets)?.as_array().copied().map(PinBlock::new)
     }
@@ -240,7 +256,8 @@ impl<'a> View<'a> {
     #[inline]
     #[must_use]
     pub fn network_code(&self) -> Option<u16> {
-        self.digits::<3>(70).and_then(|code| u16::try_from(code).ok())
+        // Three digits: below a thousand.
+        self.digits::<3>(70).map(|code| code as u16)
     }
 
     /// What the message says of its original (DE 90).
@@ -257,23 +274,22 @@ impl<'a> View<'a> {
         self.array(95).map(|text| ReplacementAmounts::parse(&text))
     }
 
-    /// As [`View::number`], for a field that commonly has `N` ASCII digits. Always inlined: then
-    /// the element and every length in the conversion are known when it is compiled.
+    /// As [`View::number`], for a field that commonly has `N` ASCII digits; `None` where it is a
+    /// number of more. Always inlined: then the element and every length in the conversion are
+    /// known when it is compiled.
     #[inline(always)]
     fn digits<const N: usize>(&self, de: u8) -> Option<u64> {
-        if let Some(octets) = self.fixed_digits::<N>(de) {
-            return digits::number(octets);
-        }
-        match self.fixed_text::<N>(de) {
-            Some(octets) if digits::all_digits(octets) => digits::number(octets),
-            Some(_) | None if self.has(de) => self.number_elsewise(de),
-            Some(_) | None => None,
+        match self.fixed_digits::<N>(de) {
+            Some(octets) => Some(digits::of_array(octets)),
+            None if self.has(de) => self.number_elsewise(de, const { 10_u64.pow(N as u32) }),
+            None => None,
         }
     }
 
+    /// A number below `end`, by its definition.
     #[cold]
-    fn number_elsewise(&self, de: u8) -> Option<u64> {
-        self.number(de)
+    fn number_elsewise(&self, de: u8, end: u64) -> Option<u64> {
+        self.number(de).filter(|number| *number < end)
     }
 
     #[inline(always)]

@@ -205,6 +205,8 @@ pub struct FieldDef {
     /// Octets of the length prefix, kept likewise; 0 where the length is fixed.
     prefix_octets: u8,
     check: Check,
+    /// Octets of a fixed value of any ASCII characters; 0 for every other field.
+    ascii_text: u16,
 }
 
 /// What decoding verifies of a value; follows from class, encoding and padding.
@@ -249,8 +251,22 @@ impl FieldDef {
             (Class::Z, Encoding::Ascii) => Check::Track,
             _ => Check::Other,
         };
-        let (mask, subfields) = (Mask::Clear, Subfields::None);
-        FieldDef { class, encoding, length, pad, mask, subfields, octets, prefix_octets, check }
+        let ascii_text = match (class, encoding) {
+            (Class::An | Class::Ans, Encoding::Ascii) => octets,
+            _ => 0,
+        };
+        FieldDef {
+            class,
+            encoding,
+            length,
+            pad,
+            mask: Mask::Clear,
+            subfields: Subfields::None,
+            octets,
+            prefix_octets,
+            check,
+            ascii_text,
+        }
     }
 
     /// The same field with another mask.
@@ -326,6 +342,12 @@ impl FieldDef {
     #[inline]
     pub(crate) const fn prefix_octets(&self) -> usize {
         self.prefix_octets as usize
+    }
+
+    /// Whether the value is always so many ASCII characters of any kind.
+    #[inline]
+    pub(crate) const fn is_ascii_text(&self, octets: usize) -> bool {
+        self.ascii_text as usize == octets && octets != 0
     }
 
     /// Octets that `characters` of the value take as written.
@@ -426,23 +448,57 @@ pub struct Spec {
 }
 
 /// How the walk over a message passes an element; follows from its definition.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Stride {
-    /// So many ASCII digits.
-    Digits(u16),
-    /// So many octets that may be anything.
-    Text(u16),
+///
+/// One word of two octets, the kind above, the length in octets below: a read of a value that it
+/// expects to have six digits asks for kind and length in one comparison.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Stride(u16);
+
+/// The kinds of a [`Stride`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Pace {
     /// By its definition.
     Defined,
+    /// ASCII digits.
+    Digits,
+    /// Octets that may be anything.
+    Text,
 }
 
 impl Stride {
+    const DEFINED: Stride = Stride(0);
+    const DIGITS: u16 = 1 << 14;
+    const TEXT: u16 = 2 << 14;
+    const OCTETS: u16 = Stride::DIGITS - 1;
+
     const fn of(def: &FieldDef) -> Stride {
         match (def.length, def.check) {
-            (Length::Fixed(_), Check::Digits) => Stride::Digits(def.octets),
-            (Length::Fixed(_), Check::Anything) => Stride::Text(def.octets),
-            _ => Stride::Defined,
+            // A longer value is passed by its definition.
+            (Length::Fixed(_), _) if def.octets > Stride::OCTETS => Stride::DEFINED,
+            (Length::Fixed(_), Check::Digits) => Stride::digits(def.octets),
+            (Length::Fixed(_), Check::Anything) => Stride(Stride::TEXT | def.octets),
+            _ => Stride::DEFINED,
         }
+    }
+
+    /// So many digits.
+    pub(crate) const fn digits(octets: u16) -> Stride {
+        Stride(Stride::DIGITS | octets)
+    }
+
+    #[inline]
+    pub(crate) const fn pace(self) -> Pace {
+        match self.0 & !Stride::OCTETS {
+            Stride::DIGITS => Pace::Digits,
+            Stride::TEXT => Pace::Text,
+            _ => Pace::Defined,
+        }
+    }
+
+    /// Octets of the value, unless it is passed by its definition.
+    #[inline]
+    pub(crate) const fn octets(self) -> usize {
+        (self.0 & Stride::OCTETS) as usize
     }
 }
 
@@ -456,7 +512,7 @@ impl Spec {
         fields: [FieldDef; 128],
         names: [&'static str; 128],
     ) -> Spec {
-        let mut strides = [Stride::Defined; 128];
+        let mut strides = [Stride::DEFINED; 128];
         let mut rest: (&mut [Stride], &[FieldDef]) = (&mut strides, &fields);
         while let ([stride, strides @ ..], [def, defs @ ..]) = rest {
             *stride = Stride::of(def);

@@ -12,8 +12,9 @@ use crate::bitmap::FieldSet;
 use crate::error::{Damaged, ParseError, ParseErrorKind};
 use crate::field::Field;
 use crate::mti::Mti;
+use crate::shape::{Shape, Shapes};
 use crate::spec::{
-    Check, Class, Counts, Encoding, FieldDef, Length, Spec, Stride, all_track, hex_value,
+    Check, Class, Counts, Encoding, FieldDef, Length, Pace, Spec, Stride, all_track, hex_value,
 };
 use crate::{digits, ebcdic};
 
@@ -35,19 +36,17 @@ pub struct View<'a> {
     bytes: &'a [u8],
     present: FieldSet,
     mti: Mti,
-    /// Start and end of each element with its prefix; element 1 first.
-    slots: [Slot; 128],
+    /// Where each present element stands; what stands there for the others means nothing.
+    slots: Slots,
 }
 
 /// Start and end in octets from the MTI, packed so that all slots fit eight cache lines.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Slot(u32);
 
 impl Slot {
-    const NONE: Slot = Slot(0);
-
     #[inline]
-    const fn new(start: usize, end: usize) -> Slot {
+    pub(crate) const fn new(start: usize, end: usize) -> Slot {
         // Both are at most MESSAGE_OCTETS_MAX.
         Slot((start as u32) << 16 | end as u32)
     }
@@ -58,8 +57,44 @@ impl Slot {
     }
 
     #[inline]
-    const fn end(self) -> usize {
+    pub(crate) const fn end(self) -> usize {
         (self.0 & 0xffff) as usize
+    }
+
+    #[inline]
+    pub(crate) const fn range(self) -> core::ops::Range<usize> {
+        self.start()..self.end()
+    }
+}
+
+/// Start and end of each element with its prefix: those of the primary bitmap, element 1 first,
+/// and those of the secondary one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slots([[Slot; 64]; 2]);
+
+impl Slots {
+    const NONE: Slots = Slots([[Slot(0); 64]; 2]);
+
+    /// The slot of an element, 1 to 128.
+    #[inline]
+    pub(crate) fn of(&self, de: u8) -> Option<Slot> {
+        self.0.as_flattened().get(usize::from(de).wrapping_sub(1)).copied()
+    }
+
+    #[inline]
+    fn at_mut(&mut self, index: usize) -> Option<&mut Slot> {
+        self.0.as_flattened_mut().get_mut(index)
+    }
+
+    /// Takes over the slots of these elements, and perhaps others.
+    #[inline]
+    fn copy(&mut self, from: &Slots, elements: FieldSet) {
+        let (Slots([primary, secondary]), Slots([from_primary, from_secondary])) = (self, from);
+        *primary = *from_primary;
+        // Few messages have any of them, and a copy takes time by its length.
+        if elements.halves()[1] != 0 {
+            *secondary = *from_secondary;
+        }
     }
 }
 
@@ -82,13 +117,7 @@ impl<'a> View<'a> {
     #[inline]
     #[must_use]
     pub fn empty(spec: &'a Spec) -> View<'a> {
-        View {
-            spec,
-            bytes: &[],
-            present: FieldSet::EMPTY,
-            mti: Mti::default(),
-            slots: [Slot::NONE; 128],
-        }
+        View { spec, bytes: &[], present: FieldSet::EMPTY, mti: Mti::default(), slots: Slots::NONE }
     }
 
     /// Reads a message in place of the one before, as [`View::parse`] does: without moving a view,
@@ -98,10 +127,35 @@ impl<'a> View<'a> {
     /// The first fault; then the view is of the fields before it.
     #[inline]
     pub fn read(&mut self, bytes: &'a [u8]) -> Result<(), ParseError> {
-        self.bytes = bytes;
-        self.present = FieldSet::EMPTY;
-        self.mti = Mti::default();
-        self.walk()
+        let (announced, at) = self.begin(bytes)?;
+        self.walk(announced, at)
+    }
+
+    /// Reads a message by `spec` in place of the one before, to the same result as
+    /// [`View::parse`], sooner if a message of its shape was read lately.
+    ///
+    /// # Errors
+    /// The first fault; then the view is of the fields before it.
+    #[inline]
+    pub fn read_alike<'s: 'a>(
+        &mut self,
+        spec: &'s Spec,
+        bytes: &'a [u8],
+        shapes: &mut Shapes<'s>,
+    ) -> Result<(), ParseError> {
+        self.spec = spec;
+        let (announced, at) = self.begin(bytes)?;
+        let place = shapes.place(announced, bytes.len());
+        if let Some(shape) = place
+            && shape.fits(spec, announced, at, bytes)
+        {
+            self.slots.copy(&shape.slots, announced);
+            self.present = announced;
+            return Ok(());
+        }
+        self.walk(announced, at)?;
+        *place = Shape::of(spec, announced, at, &self.slots, bytes);
+        Ok(())
     }
 
     /// The spec it was read by.
@@ -182,58 +236,63 @@ impl<'a> View<'a> {
 
     /// The value of a numeric field of at most 19 digits; `None` if it is absent, longer, or of a
     /// class that lets other characters through and has them.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn number(&self, de: u8) -> Option<u64> {
         let (def, slot) = self.entry(de)?;
         if def.check() == Check::Digits {
-            let value = self.bytes.get(slot.start() + def.prefix_octets()..slot.end())?;
-            return digits::number(value);
+            let len = slot.end() - slot.start() - def.prefix_octets();
+            if let (0..=8, Some(octets)) = (len, self.octets_before::<8>(slot.end())) {
+                return Some(digits::last_of_eight(octets, len));
+            }
         }
+        self.long_number(de)
+    }
+
+    fn long_number(&self, de: u8) -> Option<u64> {
         self.field(de)?.number()
     }
 
-    /// The octets from the start of one field to the end of another that follows it, itself
+    /// The `N` octets that end at `end`: to read fewer out of one load. There are as many wherever
+    /// a bitmap stands before the value.
+    #[inline(always)]
+    fn octets_before<const N: usize>(&self, end: usize) -> Option<&'a [u8; N]> {
+        self.bytes.get(..end)?.last_chunk()
+    }
+
+    /// The octets from the start of one present field to the end of another that follows it, itself
     /// included.
+    #[inline]
     pub(crate) fn span(&self, first: u8, last: u8) -> Option<&'a [u8]> {
-        let (_, from) = self.entry(first)?;
-        let (_, to) = self.entry(last)?;
-        self.bytes.get(from.start()..to.end())
+        self.bytes.get(self.slots.of(first)?.start()..self.slots.of(last)?.end())
     }
 
     /// The value, where the spec has it as `N` ASCII digits, which the walk has proven.
     #[inline(always)]
     pub(crate) fn fixed_digits<const N: usize>(&self, de: u8) -> Option<&'a [u8; N]> {
-        match self.stride(de)? {
-            Stride::Digits(_) => self.slot(de)?.as_array(),
-            Stride::Defined | Stride::Text(_) => None,
+        const { assert!(N < 1 << 14, "a stride can say how long it is") }
+        if !self.has(de) || self.stride(de)? != Stride::digits(N as u16) {
+            return None;
         }
+        // The walk went by the same stride: the slot has these octets.
+        let start = self.slots.of(de)?.start();
+        self.bytes.get(start..start + N)?.as_array()
     }
 
     /// The value, where the spec has it as `N` ASCII characters.
     #[inline(always)]
     pub(crate) fn fixed_text<const N: usize>(&self, de: u8) -> Option<&'a [u8; N]> {
-        match self.stride(de)? {
-            Stride::Text(_) if self.spec.field(de)?.encoding() == Encoding::Ascii => {
-                self.slot(de)?.as_array()
-            }
-            Stride::Defined | Stride::Digits(_) | Stride::Text(_) => None,
+        let def = if self.has(de) { self.spec.field(de)? } else { return None };
+        if !def.is_ascii_text(N) {
+            return None;
         }
+        let start = self.slots.of(de)?.start();
+        self.bytes.get(start..start + N)?.as_array()
     }
 
     #[inline(always)]
     fn stride(&self, de: u8) -> Option<Stride> {
-        if !self.has(de) {
-            return None;
-        }
         self.spec.strides().get(usize::from(de).wrapping_sub(1)).copied()
-    }
-
-    /// The octets of an element without a prefix.
-    #[inline(always)]
-    fn slot(&self, de: u8) -> Option<&'a [u8]> {
-        let slot = self.slots.get(usize::from(de).wrapping_sub(1))?;
-        self.bytes.get(slot.start()..slot.end())
     }
 
     #[inline]
@@ -241,49 +300,55 @@ impl<'a> View<'a> {
         if !self.has(de) {
             return None;
         }
-        let index = usize::from(de).wrapping_sub(1);
-        Some((self.spec.fields().get(index)?, *self.slots.get(index)?))
+        Some((self.spec.field(de)?, self.slots.of(de)?))
     }
 
-    /// Fills MTI, set and slots; on a fault they hold what stands before it.
-    fn walk(&mut self) -> Result<(), ParseError> {
-        let (spec, bytes) = (self.spec, self.bytes);
+    /// Reads what stands before the elements: tells which are announced, and where they begin.
+    #[inline]
+    fn begin(&mut self, bytes: &'a [u8]) -> Result<(FieldSet, usize), ParseError> {
+        self.bytes = bytes;
+        self.present = FieldSet::EMPTY;
+        self.mti = Mti::default();
         if bytes.len() > MESSAGE_OCTETS_MAX {
             let have = MESSAGE_OCTETS_MAX;
             return Err(fault(0, 0, bytes.len(), have, ParseErrorKind::OverMax));
         }
-        let (mti, at) = read_mti(spec.mti(), bytes)?;
+        let (mti, at) = read_mti(self.spec.mti(), bytes)?;
         self.mti = mti;
-        let (announced, mut at) = read_bitmaps(spec.bitmap(), bytes, at)?;
+        read_bitmaps(self.spec.bitmap(), bytes, at)
+    }
 
+    /// Passes the announced elements, the first of them at `at`, and fills set and slots; on a
+    /// fault they hold what stands before it.
+    fn walk(&mut self, announced: FieldSet, mut at: usize) -> Result<(), ParseError> {
+        let (spec, bytes) = (self.spec, self.bytes);
         let mut digits_from = at;
         let mut last = 1;
-        let halves = [(announced.bits() as u64, 0), ((announced.bits() >> 64) as u64, 64)];
-        for (half, base) in halves {
+        let [primary, secondary] = announced.halves();
+        for (half, base) in [(primary, 0), (secondary, 64)] {
             let mut rest = half;
             while rest != 0 {
                 let index = base + rest.trailing_zeros() as usize;
                 rest &= rest - 1;
                 let (Some(stride), Some(slot)) =
-                    (spec.strides().get(index), self.slots.get_mut(index))
+                    (spec.strides().get(index), self.slots.at_mut(index))
                 else {
                     break;
                 };
                 // At most 128.
                 let de = index as u8 + 1;
-                let end = match *stride {
+                let octets = stride.octets();
+                let end = match stride.pace() {
                     // The run of digits goes on.
-                    Stride::Digits(octets) if usize::from(octets) <= bytes.len() - at => {
-                        at + usize::from(octets)
-                    }
-                    Stride::Text(octets)
-                        if usize::from(octets) <= bytes.len() - at
+                    Pace::Digits if octets <= bytes.len() - at => at + octets,
+                    Pace::Text
+                        if octets <= bytes.len() - at
                             && is_run_of_digits(bytes, digits_from..at) =>
                     {
-                        digits_from = at + usize::from(octets);
+                        digits_from = at + octets;
                         digits_from
                     }
-                    Stride::Defined | Stride::Digits(_) | Stride::Text(_) => {
+                    Pace::Defined | Pace::Digits | Pace::Text => {
                         match pass(spec, bytes, index, at, &mut digits_from) {
                             Ok(end) => end,
                             Err(error) => {
@@ -329,9 +394,10 @@ impl<'a> View<'a> {
             return error;
         };
         let bad = run.start + bad;
-        let culprit = self.present.iter().find(|de| {
-            self.entry(*de).is_some_and(|(_, slot)| (slot.start()..slot.end()).contains(&bad))
-        });
+        let culprit = self
+            .present
+            .iter()
+            .find(|de| self.entry(*de).is_some_and(|(_, slot)| slot.range().contains(&bad)));
         let Some(culprit) = culprit else { return error };
         self.present = announced.below(culprit);
         At::one(bad, ParseErrorKind::NotDigits).of(culprit)
@@ -352,7 +418,7 @@ impl core::fmt::Debug for View<'_> {
 
 /// A fault whose element is not yet named.
 #[derive(Clone, Copy)]
-struct At {
+pub(crate) struct At {
     offset: usize,
     need: usize,
     have: usize,
@@ -380,6 +446,7 @@ const fn fault(
     ParseError { field, offset: offset as u32, need: need as u32, have: have as u32, kind }
 }
 
+#[cold]
 fn truncated(bytes: &[u8], offset: usize, need: usize) -> At {
     let have = bytes.len().saturating_sub(offset);
     At { offset, need, have, kind: ParseErrorKind::Truncated }
@@ -407,13 +474,11 @@ fn pass(
     let value_at = at + def.prefix_octets();
     let (end, len) = field_end(def, bytes, at)?;
     let value = bytes.get(value_at..end).unwrap_or_default();
-    let bad = match def.check() {
+    if def.check() == Check::Digits {
         // The run of digits goes on.
-        Check::Digits => return Ok(end),
-        Check::Anything => None,
-        Check::Track if all_track(value) => None,
-        Check::Track | Check::Other => def.fault(value, len),
-    };
+        return Ok(end);
+    }
+    let bad = value_fault(def, value, len);
     if bad.is_some() || !is_run_of_digits(bytes, *digits_from..at) {
         let (offset, kind) = bad.unwrap_or((0, ParseErrorKind::NotDigits));
         return Err(At::one(value_at + offset, kind));
@@ -422,9 +487,23 @@ fn pass(
     Ok(end)
 }
 
+/// The first octet of a value that its field forbids; digits are left to the run that they are in.
+#[inline]
+pub(crate) fn value_fault(
+    def: &FieldDef,
+    value: &[u8],
+    len: usize,
+) -> Option<(usize, ParseErrorKind)> {
+    match def.check() {
+        Check::Anything | Check::Digits => None,
+        Check::Track if all_track(value) => None,
+        Check::Track | Check::Other => def.fault(value, len),
+    }
+}
+
 /// Where the field that begins at `at` ends, and how many characters its value has.
 #[inline]
-fn field_end(def: &FieldDef, bytes: &[u8], at: usize) -> Result<(usize, usize), At> {
+pub(crate) fn field_end(def: &FieldDef, bytes: &[u8], at: usize) -> Result<(usize, usize), At> {
     let (value_at, octets, len) = match def.length() {
         Length::Fixed(len) => (at, def.fixed_octets(), usize::from(len)),
         Length::Variable { max, prefix } => {
@@ -542,30 +621,38 @@ fn read_bitmaps(
 }
 
 /// One bitmap, its first bit lowest.
-#[inline]
+#[inline(always)]
 fn read_bitmap(encoding: Encoding, bytes: &[u8], at: usize) -> Result<(u64, usize), ParseError> {
-    let rest = bytes.get(at..).unwrap_or_default();
     match encoding {
-        Encoding::Bcd | Encoding::Binary => match rest.first_chunk::<8>() {
-            Some(octets) => Ok((u64::from_be_bytes(*octets).reverse_bits(), at + 8)),
-            None => Err(truncated(bytes, at, 8).of(1)),
-        },
-        Encoding::Ascii | Encoding::Ebcdic | Encoding::Hex => {
-            let Some(text) = rest.first_chunk::<16>() else {
-                return Err(truncated(bytes, at, 16).of(1));
-            };
-            let mut bits = 0;
-            for (place, octet) in text.iter().enumerate() {
-                let character = match encoding {
-                    Encoding::Ebcdic => ebcdic::to_ascii(*octet),
-                    Encoding::Ascii | Encoding::Bcd | Encoding::Binary | Encoding::Hex => *octet,
-                };
-                let Some(nibble) = hex_value(character) else {
-                    return Err(At::one(at + place, ParseErrorKind::BadBitmap).of(1));
-                };
-                bits = bits << 4 | u64::from(nibble);
+        Encoding::Bcd | Encoding::Binary => {
+            match bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+                Some(octets) => Ok((u64::from_be_bytes(*octets).reverse_bits(), at + 8)),
+                None => Err(truncated(bytes, at, 8).of(1)),
             }
-            Ok((bits.reverse_bits(), at + 16))
         }
+        Encoding::Ascii | Encoding::Ebcdic | Encoding::Hex => read_text_bitmap(encoding, bytes, at),
     }
+}
+
+/// One bitmap of 16 hexadecimal characters.
+fn read_text_bitmap(
+    encoding: Encoding,
+    bytes: &[u8],
+    at: usize,
+) -> Result<(u64, usize), ParseError> {
+    let Some(text) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) else {
+        return Err(truncated(bytes, at, 16).of(1));
+    };
+    let mut bits = 0;
+    for (place, octet) in text.iter().enumerate() {
+        let character = match encoding {
+            Encoding::Ebcdic => ebcdic::to_ascii(*octet),
+            Encoding::Ascii | Encoding::Bcd | Encoding::Binary | Encoding::Hex => *octet,
+        };
+        let Some(nibble) = hex_value(character) else {
+            return Err(At::one(at + place, ParseErrorKind::BadBitmap).of(1));
+        };
+        bits = bits << 4 | u64::from(nibble);
+    }
+    Ok((bits.reverse_bits(), at + 16))
 }

@@ -108,13 +108,20 @@ impl<'b, 'v> Writer<'b, 'v> {
     ///
     /// # Errors
     /// [`WriteError`]; a binary field takes no text.
-    #[inline]
+    #[inline(always)]
     pub fn text(&mut self, de: u8, text: &[u8]) -> Result<(), WriteError> {
         let def = self.place(de)?;
-        if def.class() == Class::B {
-            return Err(WriteError::NotOfClass { field: de });
+        match (def.class(), def.encoding(), def.length()) {
+            // The usual text of an answer: any character will do, and none is missing.
+            (Class::An | Class::Ans, Encoding::Ascii, Length::Fixed(length))
+                if usize::from(length) == text.len() =>
+            {
+                self.take(text.len())?.copy_from_slice(text);
+                Ok(())
+            }
+            (Class::B, _, _) => Err(WriteError::NotOfClass { field: de }),
+            _ => self.value(de, def, text),
         }
-        self.value(de, def, text)
     }
 
     /// Writes octets: those of a binary field, or of chip data where the spec writes it as text.
@@ -178,11 +185,14 @@ impl<'b, 'v> Writer<'b, 'v> {
     ///
     /// # Errors
     /// [`WriteError::Missing`] if an announced field was not written.
+    #[inline]
     pub fn finish(mut self) -> Result<usize, WriteError> {
         if let Some(field) = self.own.first() {
             return Err(WriteError::Missing { field });
         }
-        self.copy_echoes(self.echo)?;
+        if !self.echo.is_empty() {
+            self.copy_echoes(self.echo)?;
+        }
         Ok(self.at)
     }
 
@@ -202,6 +212,7 @@ impl<'b, 'v> Writer<'b, 'v> {
         Ok(writer)
     }
 
+    #[inline]
     fn mti(&mut self, mti: Mti) -> Result<(), WriteError> {
         let text = mti.digits();
         match self.spec.mti() {
@@ -218,8 +229,7 @@ impl<'b, 'v> Writer<'b, 'v> {
     }
 
     fn bitmaps(&mut self, fields: FieldSet) -> Result<(), WriteError> {
-        let primary = fields.bits() as u64;
-        let secondary = (fields.bits() >> 64) as u64;
+        let [primary, secondary] = fields.halves();
         if secondary == 0 {
             return self.bitmap(primary);
         }
@@ -227,6 +237,7 @@ impl<'b, 'v> Writer<'b, 'v> {
         self.bitmap(secondary)
     }
 
+    #[inline]
     fn bitmap(&mut self, bits: u64) -> Result<(), WriteError> {
         let octets = bits.reverse_bits().to_be_bytes();
         match self.spec.bitmap() {
@@ -248,9 +259,11 @@ impl<'b, 'v> Writer<'b, 'v> {
     }
 
     /// Makes `de` the next field: copies the echoes before it and hands out its definition.
-    #[inline]
+    #[inline(always)]
     fn place(&mut self, de: u8) -> Result<&'v FieldDef, WriteError> {
-        if self.own.first() != Some(de) {
+        // That it is the first one announced is asked in two questions that, for a known element,
+        // are each a test of bits.
+        if !self.own.has(de) || !self.own.below(de).is_empty() {
             return Err(WriteError::NotExpected { field: de });
         }
         let before = self.echo.below(de);
@@ -264,41 +277,43 @@ impl<'b, 'v> Writer<'b, 'v> {
     /// Copies these fields of the request, neighbours in one copy.
     fn copy_echoes(&mut self, fields: FieldSet) -> Result<(), WriteError> {
         let Some(request) = self.request else { return Ok(()) };
-        let others = request.present().minus(fields).bits();
-        let mut rest = fields.bits();
+        self.echo = self.echo.minus(fields);
+        let [primary, secondary] = fields.halves();
+        let [of_primary, of_secondary] = request.present().halves();
+        self.copy_runs(request, primary, of_primary, 1)?;
+        if secondary != 0 {
+            self.copy_runs(request, secondary, of_secondary, 65)?;
+        }
+        Ok(())
+    }
+
+    /// Copies fields of one bitmap, whose first element is `base`.
+    #[inline]
+    fn copy_runs(
+        &mut self,
+        request: &View<'_>,
+        fields: u64,
+        present: u64,
+        base: u8,
+    ) -> Result<(), WriteError> {
+        let others = present & !fields;
+        let mut rest = fields;
         while rest != 0 {
             // The run ends before the next field of the request that is not to be copied.
-            let lowest = rest & rest.wrapping_neg();
-            let behind = others & !(lowest - 1);
-            let stop = behind & behind.wrapping_neg();
-            let run = FieldSet::from_bits(rest & stop.wrapping_sub(1));
-            if let (Some(first), Some(last)) = (run.first(), run.last())
-                && let Some(octets) = request.span(first, last)
-            {
+            let behind = others & !((rest & rest.wrapping_neg()) - 1);
+            let run = rest & (behind & behind.wrapping_neg()).wrapping_sub(1);
+            // Both below 64.
+            let (first, last) = (base + rest.trailing_zeros() as u8, base + run.ilog2() as u8);
+            if let Some(octets) = request.span(first, last) {
                 self.take(octets.len())?.copy_from_slice(octets);
             }
-            rest &= !run.bits();
+            rest &= !run;
         }
-        self.echo = self.echo.minus(fields);
         Ok(())
     }
 
     /// Writes a value of any class but b, from ASCII characters.
-    #[inline]
     fn value(&mut self, de: u8, def: &FieldDef, text: &[u8]) -> Result<(), WriteError> {
-        match (def.class(), def.encoding(), def.length()) {
-            // The usual text of an answer: any character will do, and none is missing.
-            (Class::An | Class::Ans, Encoding::Ascii, Length::Fixed(length))
-                if usize::from(length) == text.len() =>
-            {
-                self.take(text.len())?.copy_from_slice(text);
-                Ok(())
-            }
-            _ => self.checked_value(de, def, text),
-        }
-    }
-
-    fn checked_value(&mut self, de: u8, def: &FieldDef, text: &[u8]) -> Result<(), WriteError> {
         if !of_class(def, text) {
             return Err(WriteError::NotOfClass { field: de });
         }

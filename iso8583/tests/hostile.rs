@@ -9,8 +9,8 @@
 )]
 
 use cekr_iso8583::{
-    CEKR87, Class, FieldSet, ISO87ASCII, ISO87BINARY, Length, Mti, ParseError, ParseErrorKind,
-    Show, Spec, View, WriteError, Writer, fuzzing,
+    CEKR87, Class, Encoding, FieldDef, FieldSet, ISO87ASCII, ISO87BINARY, Length, Mti, ParseError,
+    ParseErrorKind, Shapes, Show, Spec, View, WriteError, Writer, fuzzing,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -70,6 +70,51 @@ fn messages_that_the_independent_codec_refuses_are_refused_and_its_tolerance_is_
         seen += 1;
     }
     assert_eq!(seen, 16);
+}
+
+/// Octets on both sides of each boundary that a check knows, and lengths of one more and one less.
+const TELLING: [u8; 16] =
+    [0, 1, 0x0f, 0x10, 0x2f, b'0', b'1', b'9', b':', b'?', b'@', b'D', 0x99, 0x9a, 0xa0, 0xff];
+
+#[test]
+fn each_changed_octet_is_read_with_the_shape_of_the_message_as_without() {
+    for (spec, message) in vectors() {
+        let mut shapes = Shapes::default();
+        for at in 0..message.len() {
+            for octet in TELLING {
+                fuzzing::read_alike(spec, &message, &mut shapes);
+                let mut changed = message.clone();
+                changed[at] = octet;
+                fuzzing::read_alike(spec, &changed, &mut shapes);
+            }
+        }
+    }
+}
+
+#[test]
+fn one_more_bitmap_without_elements_is_another_shape() {
+    let mut shapes = Shapes::default();
+    let zeros = [0; 8];
+    // DE 11 alone, then as many octets with an empty second bitmap in the place of DE 12 and 13.
+    let without = [b"0800\0\x38", &zeros[..6], b"0001231015001122"].concat();
+    let with = [b"0800\x80\x20", &zeros[..6], &zeros, b"000123"].concat();
+    let as_long = [b"0800\x80\x20", &zeros[..6], &zeros, b"00012300"].concat();
+    for message in [&without, &with, &as_long, &without, &with] {
+        fuzzing::read_alike(&CEKR87, message, &mut shapes);
+    }
+}
+
+#[test]
+fn a_shape_is_of_one_spec_not_of_its_name() {
+    let digits = FieldDef::new(Class::N, Encoding::Ascii, Length::Fixed(6));
+    let text = FieldDef::new(Class::An, Encoding::Ascii, Length::Fixed(6));
+    let [one, other] = [digits, text]
+        .map(|def| Spec::new("same", Encoding::Ascii, Encoding::Binary, [def; 128], [""; 128]));
+    let message = one_field(11, b"00012x");
+    let mut shapes = Shapes::default();
+    for spec in [&other, &one, &other] {
+        fuzzing::read_alike(spec, &message, &mut shapes);
+    }
 }
 
 /// MTI and bitmap of a message with one field of the primary bitmap.
@@ -344,6 +389,31 @@ proptest! {
         fuzzing::view(spec, &message);
         fuzzing::round_trip(spec, &message);
         fuzzing::describe(&message);
+    }
+
+    #[test]
+    fn messages_in_any_order_are_read_alike(
+        steps in prop::collection::vec(
+            (any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..6, any::<u8>()),
+            1..60,
+        ),
+    ) {
+        let vectors = vectors();
+        let mut shapes = Shapes::default();
+        for (which, at, change, octet) in steps {
+            let (spec, message) = which.get(&vectors);
+            let mut changed = message.clone();
+            let at = at.index(changed.len());
+            match change {
+                0 => changed[at] = octet,
+                1 => changed[at] ^= 1 << (octet % 8),
+                2 => changed.truncate(at),
+                3 => changed.insert(at, octet),
+                4 => drop(changed.remove(at)),
+                _ => {}
+            }
+            fuzzing::read_alike(spec, &changed, &mut shapes);
+        }
     }
 
     #[test]

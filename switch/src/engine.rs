@@ -7,7 +7,7 @@
 mod link;
 
 use cekr_iso8583::{
-    FrameError, Framing, Header, Mti, Pan, ParseError, ParseErrorKind, Spec, Step, View,
+    FrameError, Framing, Header, Mti, Pan, ParseError, ParseErrorKind, Shapes, Spec, Step, View,
     WriteError, view,
 };
 use cekr_issuer::decide::entry as entry_of;
@@ -68,6 +68,8 @@ pub struct Outgoing {
     pub spans: Vec<Span>,
     /// What was counted since the caller last looked.
     pub tally: Tally,
+    /// How messages were laid out lately: what comes next mostly looks alike.
+    shapes: Shapes<'static>,
 }
 
 impl Outgoing {
@@ -205,8 +207,14 @@ impl<'a> Message<'a> {
     }
 
     #[inline]
-    fn read(&mut self, octets: &'a [u8], link: &Link, answers: &Answers) {
-        self.damage = self.view.read(octets).err();
+    fn read(
+        &mut self,
+        octets: &'a [u8],
+        link: &Link,
+        answers: &Answers,
+        shapes: &mut Shapes<'static>,
+    ) {
+        self.damage = self.view.read_alike(link.spec, octets, shapes).err();
         self.inbound = match self.damage {
             None => Inbound::parse(&self.view, link.id),
             Some(_) => Err(Reject::Answer(Reason::FormatError)),
@@ -311,7 +319,7 @@ impl Engine {
                 [] => {}
                 [Some(alone)] => {
                     let mut message = Message::empty(link);
-                    message.read(alone.message, link, self.shard.answers());
+                    message.read(alone.message, link, self.shard.answers(), &mut out.shapes);
                     // Both before any lock is taken, which would wait for each by itself.
                     self.touch_answer(&message);
                     alone.cell = message.pan().and_then(|pan| self.shard.cards().find(pan));
@@ -340,7 +348,7 @@ impl Engine {
     ) {
         self.touch_cells(link, frames);
         let read = |(frame, message): (&Frame<'a, 's>, &mut Message<'a>)| {
-            message.read(frame.message, link, self.shard.answers());
+            message.read(frame.message, link, self.shard.answers(), &mut out.shapes);
         };
         frames.iter().flatten().zip(&mut *messages).for_each(read);
         for (_, message) in frames.iter().flatten().zip(&*messages) {

@@ -22,14 +22,12 @@ pub(super) fn of(
     currency: CurrencyCode,
     (asked, billed): (Amount, Amount),
 ) -> Alarms {
-    let view = read.view;
-    let is_read_off_a_card = view.has(35) || view.has(45) || view.has(52) || view.has(55);
     let says_remote = is_not_present || matches!(read.condition, 1 | 5 | 8 | 59);
     let is_sale_at_a_bank =
         super::parse::is_bank(read.mcc) && matches!(read.code.transaction(), 0 | 9 | 11);
     Alarms {
-        contradiction: (says_remote && is_read_off_a_card) || is_sale_at_a_bank,
-        conversion: currency != CurrencyCode::EUR && !is_converted(view, asked, billed),
+        contradiction: (says_remote && read.is_read_off_a_card) || is_sale_at_a_bank,
+        conversion: currency != CurrencyCode::EUR && !is_converted(read.view, asked, billed),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use cekr_iso8583::View;
 use cekr_iso8583::{
-    CEKR87, CountryCode, CurrencyCode, Mcc, Mti, OriginalData, Pan, PanError, PinBlock,
+    CEKR87, CountryCode, CurrencyCode, FieldSet, Mcc, Mti, OriginalData, Pan, PanError, PinBlock,
     PosEntryMode, ProcessingCode, Sign, SignedAmount, subfield,
 };
 
@@ -27,17 +27,22 @@ pub(super) fn inbound(view: &View<'_>, listener: u32) -> Result<Inbound, Reject>
         return Err(Reject::IsAnswer);
     }
     match mti.number() {
-        100 | 101 | 200 | 201 => card(view, mti, listener, card_ask),
-        120 | 121 | 220 | 221 => card(view, mti, listener, advice_ask),
+        100 | 101 | 200 | 201 => card(view, mti, listener, Kind::Request),
+        120 | 121 | 220 | 221 => card(view, mti, listener, Kind::Advice),
         302 | 303 => file_action::parse(view, listener).map(Inbound::File),
-        400 | 401 | 420 | 421 => card(view, mti, listener, |read, ask| {
-            *ask = Ask::Reversal(reversal_ask(read)?);
-            Ok(())
-        }),
+        400 | 401 | 420 | 421 => card(view, mti, listener, Kind::Reversal),
         500 | 501 | 520 | 521 => reconciliation::parse(view, listener).map(Inbound::Reconciliation),
         800 | 801 => network::parse(view, listener).map(Inbound::Network),
         _ => Err(NOT_SUPPORTED),
     }
+}
+
+/// What a message about a card is, by the function and class of its MTI.
+#[derive(Clone, Copy)]
+enum Kind {
+    Advice,
+    Request,
+    Reversal,
 }
 
 /// The elements that every request about a card must have, and the view for the rest.
@@ -48,8 +53,13 @@ pub(super) struct Read<'v, 'a> {
     pub(super) code: ProcessingCode,
     pub(super) mcc: Mcc,
     pub(super) condition: u8,
+    /// Whether something came that only a card at hand gives: a track, a PIN, chip data.
+    pub(super) is_read_off_a_card: bool,
     private: Private<'a>,
 }
+
+/// Tracks, PIN and chip data.
+const READ_OFF_A_CARD: FieldSet = FieldSet::of(&[35, 45, 52, 55]);
 
 /// What is decided by of DE 48.
 #[derive(Clone, Copy, Default)]
@@ -80,12 +90,7 @@ impl<'a> Private<'a> {
 pub(crate) const FORMAT_ERROR: Reject = Reject::Answer(Reason::FormatError);
 pub(crate) const NOT_SUPPORTED: Reject = Reject::Answer(Reason::NotSupported);
 
-fn card<'a>(
-    view: &View<'a>,
-    mti: Mti,
-    listener: u32,
-    fill_ask: impl FnOnce(&Read<'_, 'a>, &mut Ask) -> Result<(), Reject>,
-) -> Result<Inbound, Reject> {
+fn card(view: &View<'_>, mti: Mti, listener: u32, kind: Kind) -> Result<Inbound, Reject> {
     let (Some(code), Some(transmitted), Some(stan), Some(terminal), Some(currency)) = (
         view.processing_code(),
         view.transmission_time(),
@@ -108,11 +113,16 @@ fn card<'a>(
     }
     let condition = view.pos_condition().unwrap_or_default();
     let mcc = view.mcc().unwrap_or_default();
-    let read = Read { view, mti, key: &key, code, mcc, condition, private };
+    let is_read_off_a_card = !view.present().intersect(READ_OFF_A_CARD).is_empty();
+    let read = Read { view, mti, key: &key, code, mcc, condition, is_read_off_a_card, private };
     let (pan, expiry) = card_data(view)?;
     // Filled in place: most kinds are a word, and the largest is not to be moved for them.
     let mut ask = Ask::Purchase;
-    fill_ask(&read, &mut ask)?;
+    match kind {
+        Kind::Advice => advice_ask(&read, &mut ask)?,
+        Kind::Request => card_ask(&read, &mut ask)?,
+        Kind::Reversal => ask = Ask::Reversal(reversal_ask(&read)?),
+    }
     let new_pin_block = new_pin_block(&read, &ask)?;
     let transaction_amount = transaction_amount(view, &ask)?;
     let amount = billing_amount(view, currency, transaction_amount)?;
@@ -440,12 +450,10 @@ fn place(ask: &Ask, is_online: bool, mcc: Mcc) -> Place {
 /// Whether the card is not at hand: e-commerce and stored credentials by DE 22 or an ECI, always;
 /// mail, phone and the like by DE 25 only where nothing was read off a card.
 fn is_not_present(read: &Read<'_, '_>, entry_mode: PosEntryMode) -> bool {
-    let view = read.view;
     if matches!(entry_mode.entry, 9 | 10 | 81 | 82) || read.private.has_eci {
         return true;
     }
-    let is_read_off_a_card = view.has(35) || view.has(45) || view.has(52) || view.has(55);
-    matches!(read.condition, 1 | 5 | 8 | 59) && !is_read_off_a_card
+    matches!(read.condition, 1 | 5 | 8 | 59) && !read.is_read_off_a_card
 }
 
 /// The channels that a request falls under; a signal that contradicts another adds its channel.
@@ -483,11 +491,17 @@ fn is_abroad(view: &View<'_>, country: Option<[u8; 2]>) -> bool {
     if let Some(country) = view.acquirer_country() {
         return country != CountryCode::SLOVENIA;
     }
+    !is_slovenian_terminal(view)
+}
+
+/// Whether the chip's data say so. Apart, for few messages tell it nowhere else.
+#[cold]
+fn is_slovenian_terminal(view: &View<'_>) -> bool {
     let mut scratch = [0; CHIP_DATA_MAX];
     let terminal_country = view
         .chip_data(&mut scratch)
         .and_then(|chip_data| cekr_emv::tlv::value_of(chip_data, TERMINAL_COUNTRY_CODE));
-    terminal_country != Some(&[0x07, 0x05])
+    terminal_country == Some(&[0x07, 0x05])
 }
 
 /// Tag of the terminal's country in the chip's data (EMV Book 3, Annex A): ISO 3166-1 numeric.
