@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use cekr_emv::chip::profile::{Profile, Version};
+use cekr_emv::chip::profile::{OptionsList, Profile, Version};
 use cekr_emv::chip::{Chip, Protocol};
 use cekr_emv::{CardNumber, Pin};
 use cekr_switch::entropy;
@@ -59,6 +59,9 @@ struct ServeArgs {
     /// Version of its cryptograms
     #[arg(long, value_name = "N", default_value = "18")]
     cvn: VersionName,
+    /// What it asks of the terminal before it begins
+    #[arg(long, value_name = "LIST", default_value = "terminal")]
+    pdol: ListName,
     /// How it speaks to the reader
     #[arg(long, value_name = "P", default_value = "t1")]
     protocol: ProtocolName,
@@ -78,6 +81,14 @@ enum VersionName {
     /// As 18, with issuer application data of format 2
     #[value(name = "22")]
     TwentyTwo,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ListName {
+    /// Nothing, for terminals that fill no list
+    None,
+    /// Capabilities, country and type
+    Terminal,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -124,7 +135,11 @@ fn chip_of(args: &ServeArgs) -> Result<Chip, String> {
         VersionName::Eighteen => Version::Eighteen,
         VersionName::TwentyTwo => Version::TwentyTwo,
     };
-    let mut chip = personalised(record, pin, version)
+    let options = match args.pdol {
+        ListName::None => OptionsList::Nothing,
+        ListName::Terminal => OptionsList::Terminal,
+    };
+    let mut chip = personalised(record, pin, version, options)
         .ok_or_else(|| format!("the number or the month of {} is none for a chip", record.name))?;
     chip.speak(match args.protocol {
         ProtocolName::T0 => Protocol::T0,
@@ -133,10 +148,15 @@ fn chip_of(args: &ServeArgs) -> Result<Chip, String> {
     Ok(chip)
 }
 
-fn personalised(record: &CardRecord, pin: &Pin, version: Version) -> Option<Chip> {
+fn personalised(
+    record: &CardRecord,
+    pin: &Pin,
+    version: Version,
+    options: OptionsList,
+) -> Option<Chip> {
     let number = CardNumber::from_number(record.pan.expose())?;
     let profile = Profile::development(number, SEQUENCE, record.expiry, pin, version)?;
-    Some(Chip::new(&profile))
+    Some(Chip::new(&Profile { options, ..profile }))
 }
 
 /// The sequence number of every test card.

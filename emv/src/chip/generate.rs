@@ -42,10 +42,7 @@ impl Chip {
         if !is_new || self.kept.block != Block::None || self.kept.atc == u16::MAX {
             return Err(Status::ConditionsNotSatisfied.into());
         }
-        let list = match self.session.interface {
-            Interface::Contact => lists::PDOL_CONTACT,
-            Interface::Contactless => lists::PDOL_CONTACTLESS,
-        };
+        let list = lists::pdol(self.session.interface, self.profile.options);
         let [0x83, len, values @ ..] = command.data else { return Err(Status::WrongData.into()) };
         if usize::from(*len) != values.len() || values.len() != lists::len_of(list) {
             return Err(Status::WrongLength.into());

@@ -4,7 +4,8 @@
 //! side, found again by the same list.
 
 use crate::chip::octets::Octets;
-use crate::chip::profile::Version;
+use crate::chip::profile::{OptionsList, Version};
+use crate::chip::session::Interface;
 use crate::crypto::cvn::Transaction;
 use crate::crypto::derive::Atc;
 
@@ -12,10 +13,10 @@ use crate::crypto::derive::Atc;
 pub(super) type List = &'static [(u16, u8)];
 
 /// In a chip reader: the terminal's capabilities, country and type.
-pub(super) const PDOL_CONTACT: List = &[(0x9F33, 3), (0x9F1A, 2), (0x9F35, 1)];
+const PDOL_CONTACT: List = &[(0x9F33, 3), (0x9F1A, 2), (0x9F35, 1)];
 
 /// At a contactless reader: all that a cryptogram needs, for there is no second question.
-pub(super) const PDOL_CONTACTLESS: List = &[
+const PDOL_CONTACTLESS: List = &[
     (0x9F66, 4),
     (0x9F02, 6),
     (0x9F03, 6),
@@ -72,6 +73,15 @@ const CDOL2_WITH_ANSWER: List = &[
 
 /// For a signature.
 pub(super) const DDOL: List = &[(0x9F37, 4)];
+
+/// The list of GET PROCESSING OPTIONS; empty where the card asks nothing.
+pub(super) fn pdol(interface: Interface, options: OptionsList) -> List {
+    match (interface, options) {
+        (Interface::Contact, OptionsList::Nothing) => &[],
+        (Interface::Contact, OptionsList::Terminal) => PDOL_CONTACT,
+        (Interface::Contactless, OptionsList::Nothing | OptionsList::Terminal) => PDOL_CONTACTLESS,
+    }
+}
 
 /// The list for the second cryptogram.
 pub(super) fn cdol2(version: Version) -> List {

@@ -49,6 +49,8 @@ pub struct Profile {
     pub limits: Limits,
     /// The names under which it can be selected, most wanted first.
     pub applications: &'static [Application],
+    /// What it asks of a chip reader before it begins.
+    pub options: OptionsList,
 }
 
 impl Profile {
@@ -90,8 +92,18 @@ impl Profile {
             oda: Some(Oda::USUAL),
             limits: Limits::ONLINE_ONLY,
             applications: &Application::VISA,
+            options: OptionsList::Terminal,
         })
     }
+}
+
+/// What the chip asks of a chip reader with GET PROCESSING OPTIONS (9F38).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OptionsList {
+    /// Nothing: there is no list. Some terminals of hobbyists know no other card.
+    Nothing,
+    /// Capabilities, country and type of the terminal.
+    Terminal,
 }
 
 /// The versions of cryptograms that the chip makes.

@@ -100,17 +100,16 @@ impl Chip {
         application: &Application,
         inner: &mut Writer<'_>,
     ) -> Result<(), TlvError> {
-        let list = match self.session.interface {
-            Interface::Contact => lists::PDOL_CONTACT,
-            Interface::Contactless => lists::PDOL_CONTACTLESS,
-        };
-        let list = lists::encoded(list).ok_or(TlvError::NoRoom)?;
+        let list = lists::pdol(self.session.interface, self.profile.options);
+        let encoded = lists::encoded(list).ok_or(TlvError::NoRoom)?;
         let mut log = [0; 16];
         let mut log = Writer::new(&mut log);
         log.put(0x9F4D, &[files::LOG, LOG_COUNT as u8])?;
         inner.put(0x50, application.label)?;
         inner.put(0x87, &[application.priority])?;
-        inner.put(0x9F38, list.as_slice())?;
+        if !list.is_empty() {
+            inner.put(0x9F38, encoded.as_slice())?;
+        }
         inner.put(0x5F2D, LANGUAGES)?;
         inner.put(0x9F11, &[0x01])?;
         inner.put(0x9F12, application.label)?;

@@ -1,6 +1,6 @@
 //! Cryptograms: what a chip asks of its issuer, what it answers to it, and what it decides alone.
 
-use cekr_emv::chip::profile::{Limits, Profile, Version};
+use cekr_emv::chip::profile::{Limits, OptionsList, Profile, Version};
 use cekr_emv::data::{Csu, Cvr};
 use cekr_emv::issuer::{Letter, Outcome};
 
@@ -264,6 +264,16 @@ fn options_of_another_length_take_no_counter() {
     assert_eq!(terminal.chip.kept().atc(), 0);
     assert_eq!(terminal.send(options, &[0x83, 6, 0, 0, 0, 0, 0, 0]).1, OK);
     assert_eq!(terminal.send(options, &[0x83, 6, 0, 0, 0, 0, 0, 0]).1, [0x69, 0x85]);
+}
+
+#[test]
+fn a_card_that_asks_nothing_begins_without_being_told() {
+    let card = Profile { options: OptionsList::Nothing, ..profile(Version::Eighteen) };
+    let mut terminal = powered(&card);
+    let (fci, _) = terminal.select(&crate::terminal::AID);
+    assert_eq!(find(&fci, &[0x6F, 0xA5, 0x9F38]), None);
+    assert_eq!(terminal.options(&[]).1, OK);
+    assert_eq!(cryptogram(&terminal.first(0x80)).information, 0x80);
 }
 
 #[test]
