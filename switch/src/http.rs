@@ -16,6 +16,7 @@ mod idempotency;
 mod issue;
 mod json;
 mod operations;
+mod quote;
 pub(crate) mod token;
 
 use std::future::Future;
@@ -42,6 +43,7 @@ use crate::shutdown::Stop;
 use crate::sync::{Arc, AtomicU64, Ordering};
 use error::ApiError;
 use idempotency::Idempotency;
+use quote::quotable;
 use token::Token;
 pub use token::TokenPlace;
 
@@ -267,7 +269,8 @@ async fn name_request(State(api): State<Api>, request: Request, next: Next) -> R
     let number = api.inner.requests.fetch_add(1, Ordering::Relaxed) + 1;
     let id = format!("req_{:08x}{number:08x}", api.inner.run);
     api.metrics().edge().http_requests.add_shared(1);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let method = request.method().clone();
+    let path = quotable(request.uri().path()).into_owned();
     let mut response = next.run(request).await;
     let status = response.status().as_u16();
     tracing::debug!(%method, path, status, request_id = id, "control API");

@@ -7,6 +7,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::quote::quotable;
+
 /// An error as the caller sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError {
@@ -77,6 +79,7 @@ impl ApiError {
         code: &'static str,
         message: String,
     ) -> ApiError {
+        let message = quotable(&message).into_owned();
         ApiError { status, body: Body { kind, code, message, param: None } }
     }
 }
