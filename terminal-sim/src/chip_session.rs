@@ -18,12 +18,9 @@ use cekr_emv::data::TerminalCapabilities;
 use cekr_emv::oda::{Authority, development};
 use cekr_emv::terminal::{
     Action, Application, Config, Decision, Event, Interface, IssuerDecision, Kernel, Online,
-    OnlineResult, PAN_DIGITS_MAX, PinEntered, PinRequest, Reach, Reason, TRACK2_CHARACTERS_MAX,
-    Text, Transaction,
+    OnlineResult, PinEntered, PinRequest, Reach, Reason, TRACK2_CHARACTERS_MAX, Text, Transaction,
 };
-use cekr_iso8583::Pan;
 
-use crate::card::Card;
 use crate::device::reader::{ANSWER_OCTETS_MAX, ATR_OCTETS_MAX, CardReader};
 use crate::form::{ChipData, Entry, PinPad, Tender, Track2};
 use crate::moment::Moment;
@@ -252,18 +249,6 @@ impl<R: CardReader> ChipSession<R> {
         let track2 = self.kernel.track2(&mut track).unwrap_or_default().to_vec();
         let data = room.get(..len).unwrap_or_default().to_vec();
         ChipData { data, sequence: self.kernel.sequence(), track2: Track2(track2) }
-    }
-
-    /// The card as its chip tells it, once its records are read.
-    #[must_use]
-    pub fn card(&self, name: &str) -> Option<Card> {
-        let mut digits = [0; PAN_DIGITS_MAX];
-        let pan = Pan::parse(self.kernel.pan(&mut digits)?).ok()?;
-        let [year, month] = self
-            .kernel
-            .expiry()?
-            .map(|packed| u16::from(packed >> 4) * 10 + u16::from(packed & 0x0F));
-        Card::new(name, pan, year * 100 + month)
     }
 
     /// Runs commands until something else is wanted.
