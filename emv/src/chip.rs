@@ -285,8 +285,8 @@ impl Chip {
 /// What is wrong with a chip, for tests of those who deal with it. None by default.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Faults {
-    /// The chip loses its power when the answer to more than so many commands since the last reset
-    /// has been made: the command is carried out, but nobody hears.
+    /// The chip answers so many commands since the last reset; the one after them it carries out,
+    /// and loses its power before anybody hears.
     pub answer_lost_at: Option<u32>,
     /// Signatures are wrong in one bit.
     pub bad_signature: bool,
