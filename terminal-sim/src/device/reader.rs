@@ -78,6 +78,7 @@ impl CardReader for Reader {
 pub struct ChipSlot {
     chip: Option<Box<Chip>>,
     is_broken: bool,
+    waited_ms: u64,
     random: Random,
 }
 
@@ -85,7 +86,7 @@ impl ChipSlot {
     /// An empty slot; `seed` decides what the chips draw while they are in it.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { chip: None, is_broken: false, random: Random::new(seed) }
+        Self { chip: None, is_broken: false, waited_ms: 0, random: Random::new(seed) }
     }
 
     /// Puts a chip in; the one that was in comes out.
@@ -106,6 +107,13 @@ impl ChipSlot {
     /// Breaks or mends the reader's contacts.
     pub fn set_broken(&mut self, is_broken: bool) {
         self.is_broken = is_broken;
+    }
+
+    /// How long slow chips have kept it waiting, in milliseconds. Nothing sleeps for it: whoever
+    /// plays the world lets its clock pass.
+    #[must_use]
+    pub const fn waited_ms(&self) -> u64 {
+        self.waited_ms
     }
 
     fn reachable(&mut self) -> Result<&mut Chip, ReaderError> {
@@ -130,10 +138,11 @@ impl CardReader for ChipSlot {
     }
 
     fn transmit(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, ReaderError> {
-        match self.reachable()?.process(command, answer) {
-            0 => Err(ReaderError::CardGone),
-            len => Ok(len),
-        }
+        let chip = self.reachable()?;
+        let slow_ms = chip.faults().slow_ms;
+        let len = chip.process(command, answer);
+        self.waited_ms += u64::from(slow_ms.min(PATIENCE_MS));
+        if len == 0 || slow_ms > PATIENCE_MS { Err(ReaderError::CardGone) } else { Ok(len) }
     }
 
     fn power_off(&mut self) {}
@@ -159,7 +168,61 @@ pub enum ReaderError {
     TooLong,
 }
 
+/// How long a reader waits for a card: the working waiting time of ISO/IEC 7816-3 in its default of
+/// about a second, ten times over for its extensions.
+const PATIENCE_MS: u32 = 10_000;
 /// ISO/IEC 7816-3: an answer to reset has at most 33 octets.
 pub const ATR_OCTETS_MAX: usize = 33;
 /// A short answer: 256 octets and the status.
 pub const ANSWER_OCTETS_MAX: usize = 258;
+
+#[cfg(test)]
+mod tests {
+    use cekr_emv::pin::Pin;
+    use cekr_iso8583::Pan;
+
+    use super::{ANSWER_OCTETS_MAX, ATR_OCTETS_MAX, CardReader, ChipSlot, ReaderError};
+    use crate::card::Card;
+
+    const SELECT: &[u8] = b"\x00\xA4\x04\x00\x07\xA0\x00\x00\x00\x03\x10\x10\x00";
+
+    fn slot() -> ChipSlot {
+        let card = Card::new("ana", Pan::parse(b"4761730000000011").unwrap(), 3012).unwrap();
+        let mut slot = ChipSlot::new(1);
+        slot.insert(card.development_chip(&Pin::parse(b"1234").unwrap(), 0).unwrap());
+        slot
+    }
+
+    fn select(slot: &mut ChipSlot) -> Result<usize, ReaderError> {
+        slot.transmit(SELECT, &mut [0; ANSWER_OCTETS_MAX])
+    }
+
+    #[test]
+    fn a_chip_answers_while_it_is_in() {
+        let mut slot = slot();
+        let mut atr = [0; ATR_OCTETS_MAX];
+        let len = slot.power_on(&mut atr).unwrap();
+        assert_eq!(atr[0], 0x3B);
+        assert_eq!(slot.power_on(&mut atr[..len - 1]), Err(ReaderError::TooLong));
+        assert!(select(&mut slot).unwrap() > 2);
+        slot.remove().unwrap();
+        assert_eq!(select(&mut slot), Err(ReaderError::CardGone));
+        assert_eq!(slot.power_on(&mut atr), Err(ReaderError::CardGone));
+    }
+
+    #[test]
+    fn broken_contacts_slow_chips_and_torn_ones_are_told_apart() {
+        let mut slot = slot();
+        slot.set_broken(true);
+        assert_eq!(select(&mut slot), Err(ReaderError::ReaderBroken));
+        slot.set_broken(false);
+        slot.chip().unwrap().faults().slow_ms = 700;
+        assert!(select(&mut slot).is_ok());
+        assert_eq!(slot.waited_ms(), 700);
+        slot.chip().unwrap().faults().slow_ms = 60_000;
+        assert_eq!(select(&mut slot), Err(ReaderError::CardGone));
+        slot.chip().unwrap().faults().slow_ms = 0;
+        slot.chip().unwrap().faults().torn_out_after = Some(0);
+        assert_eq!(select(&mut slot), Err(ReaderError::CardGone));
+    }
+}
