@@ -114,9 +114,9 @@ impl Iterator for Objects<'_> {
     }
 }
 
-/// Whether the object holds a card number, track data or a PIN.
+/// Whether the object holds a card number, track data, a PIN or the cardholder's name.
 pub(crate) const fn is_secret(tag: u32) -> bool {
-    matches!(tag, 0x56 | 0x57 | 0x5a | 0x99 | 0x9f1f | 0x9f20 | 0x9f6b)
+    matches!(tag, 0x56 | 0x57 | 0x5a | 0x5f20 | 0x99 | 0x9f0b | 0x9f1f | 0x9f20 | 0x9f6b)
 }
 
 /// What the usual objects are called (EMV 4.4 book 3, annex A).
@@ -125,6 +125,7 @@ pub(crate) const fn name(tag: u32) -> &'static str {
         0x56 => "Track 1 equivalent data",
         0x57 => "Track 2 equivalent data",
         0x5a => "Application primary account number",
+        0x5f20 => "Cardholder name",
         0x5f24 => "Application expiration date",
         0x5f2a => "Transaction currency code",
         0x5f34 => "Application PAN sequence number",
