@@ -11,7 +11,7 @@ mod pad;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use cekr_emv::chip::Chip;
 use cekr_emv::pin::Pin;
@@ -417,12 +417,16 @@ fn run(
     place: Place,
     transact: impl AsyncFnOnce(Line, Tender) -> Result<(Outcome, Vec<Note>), Fault>,
 ) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cekr {}: cannot start: {error}", channel.command);
+            return ExitCode::from(2);
+        }
+    };
+    let started = chip::clock();
     let result = hand(common, channel.entry).and_then(|(tender, chip)| {
         let chip = session(common, &place, &tender, chip)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Fault::Use(format!("cannot start: {error}")))?;
         let (to, config) = (common.to.clone(), config(common, &place));
         let line = Line { to, config, place: place.clone(), chip };
         let card = tender.card.clone();
@@ -442,6 +446,9 @@ fn run(
                 eprintln!("cekr {}: {note}", channel.command);
             }
             report(common, &channel, &place, &card, &outcome);
+            if outcome.sent.as_ref().is_some_and(|sent| sent.has(55)) {
+                runtime.block_on(common.chip.outlive(started));
+            }
             conclude(common, &channel, &outcome)
         }
     }
@@ -655,10 +662,8 @@ fn named_card(common: &CommonArgs, name: &str) -> Result<(Card, Option<Pin>), Fa
 
 /// A number from 1 to 999999 that two commands within a second do not share: DE 7 counts seconds,
 /// and both would send the same keys.
-#[expect(clippy::disallowed_methods, reason = "the edge of the command: nothing decides by it")]
 fn drawn() -> u32 {
-    let ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    u32::try_from(ms % 999_999).unwrap_or(0) + 1
+    u32::try_from(chip::clock().as_millis() % 999_999).unwrap_or(0) + 1
 }
 
 fn config(common: &CommonArgs, place: &Place) -> LinkConfig {

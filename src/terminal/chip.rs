@@ -2,9 +2,11 @@
 //!
 //! The chip is made for each command under the published test keys. A real one counts on from
 //! where it was; this one takes its counter from the clock, in seconds, so that it rises from one
-//! command to the next, for eighteen hours at a time. `--atc` says another.
+//! command to the next, for eighteen hours at a time. A command that used it stays until its second
+//! is over, so that commands one after the other never share a counter; those at the same time
+//! may. `--atc` says another counter and waits for nothing.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cekr_emv::chip::{Chip, Faults};
 use cekr_emv::pin::Pin;
@@ -85,11 +87,25 @@ impl ChipArgs {
     }
 }
 
-/// Seconds of the clock, below the last counter that a card has.
+impl ChipArgs {
+    /// Waits until nobody else can take the counter that a command of this moment took.
+    pub(super) async fn outlive(&self, started: Duration) {
+        let next = Duration::from_secs(started.as_secs() + 1);
+        if self.atc.is_none() {
+            tokio::time::sleep(next.saturating_sub(clock())).await;
+        }
+    }
+}
+
+/// Since the epoch.
 #[expect(clippy::disallowed_methods, reason = "the edge of the command: nothing decides by it")]
-fn clock_atc() -> u16 {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    u16::try_from(seconds % ATC_MAX).unwrap_or(0)
+pub(super) fn clock() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Seconds of the clock, below the last counter that a card has.
+pub(crate) fn clock_atc() -> u16 {
+    u16::try_from(clock().as_secs() % ATC_MAX).unwrap_or(0)
 }
 
 /// A host that ignores chip data is believed; one that answers them has to prove itself.

@@ -1,12 +1,11 @@
 //! The PIN that is typed at a terminal on the command line, and the pad that it is typed into.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use cekr_emv::pin::Pin;
 use cekr_iso8583::Pan;
 use cekr_terminal_sim::device::pin_pad::{EncipheredPin, PadKind, PinPad};
 use clap::ValueEnum;
 
+use super::chip::clock;
 use super::{Fault, pin};
 
 /// What is typed, and into what.
@@ -43,7 +42,7 @@ impl PadArgs {
         cekr_switch::entropy::fill(&mut seed);
         let mut pad = PinPad::development_of(kind, u64::from_be_bytes(seed));
         // A pad counts on for ever; this one is new each time and takes its counter from the clock.
-        pad.resume_after(seconds());
+        pad.resume_after(u32::try_from(clock().as_secs() & COUNTER_MASK).unwrap_or(0));
         let typed = pad.enter(pin, pan);
         typed.map(Some).map_err(|error| Fault::Use(error.to_string()))
     }
@@ -59,9 +58,5 @@ impl PadArgs {
     }
 }
 
-/// Seconds of the clock, as far as 20 bits hold them.
-#[expect(clippy::disallowed_methods, reason = "the edge of the command: nothing decides by it")]
-fn seconds() -> u32 {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    u32::try_from(seconds & 0xF_FFFF).unwrap_or(0)
-}
+/// Bits of the clock's seconds that a counter takes: a triple DES pad has 21.
+const COUNTER_MASK: u64 = 0xF_FFFF;
