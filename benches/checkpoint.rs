@@ -1,5 +1,6 @@
-//! What a checkpoint of a million cards does to the traffic beside it: the p99 of durable round trips
-//! while one is taken, beside that of the same connections while none is. Budget: less than twice.
+//! What a checkpoint of a million cards does to the traffic beside it: the p99 of durable round
+//! trips while one is taken, beside that of the same connections while none is. Budget: less than
+//! twice.
 //!
 //! A program of its own, for a checkpoint lasts seconds: `cargo bench -p cekr-benches --bench
 //! checkpoint -- 1000000 60` takes the number of cards and for how many seconds to look. Under

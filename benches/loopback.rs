@@ -39,8 +39,8 @@ pub fn switch(dir: Option<&Path>) -> Running {
     switch_of(CARDS, dir, |_| {})
 }
 
-/// A switch with one lane and `cards` cards, in memory or durable in `dir`, its settings as `change`
-/// leaves them.
+/// A switch with one lane and `cards` cards, in memory or durable in `dir`, its settings as
+/// `change` leaves them.
 pub fn switch_of(cards: u64, dir: Option<&Path>, change: impl FnOnce(&mut Config)) -> Running {
     let mut config = Config::default();
     config.data.durability = Durability::None;

@@ -1,10 +1,10 @@
-//! Canaries: card numbers, tracks, PIN blocks, card verification values and keys of a run, sought in
-//! all that the switch leaves behind, in every spelling that a program might give them.
+//! Canaries: card numbers, tracks, PIN blocks, card verification values and keys of a run, sought
+//! in all that the switch leaves behind, in every spelling that a program might give them.
 //!
-//! What a terminal is answered is not sought through: it gets back what it sent. Everything else is:
-//! the log at its most talkative, every file of the data directory, the journal as people read it,
-//! metrics, the API's answers and its refusals, the event stream, and the last words of a switch
-//! that refuses to start.
+//! What a terminal is answered is not sought through: it gets back what it sent. Everything else
+//! is: the log at its most talkative, every file of the data directory, the journal as people read
+//! it, metrics, the API's answers and its refusals, the event stream, and the last words of a
+//! switch that refuses to start.
 
 mod crash_support;
 

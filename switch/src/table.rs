@@ -237,9 +237,9 @@ impl Cells {
 /// readers of the old one still find what was there. Old tables stay until the end: together they
 /// are no larger than the newest.
 ///
-/// A place is one word: six bits of what the number spreads to, over one more than the ordinal; zero
-/// is free. A card in the way is told apart by these bits, in all but one of 64 cases, without a
-/// look at it.
+/// A place is one word: six bits of what the number spreads to, over one more than the ordinal;
+/// zero is free. A card in the way is told apart by these bits, in all but one of 64 cases,
+/// without a look at it.
 pub struct OpenIndex {
     tables: [OnceLock<Box<[AtomicU32]>>; TABLES],
     newest: AtomicUsize,

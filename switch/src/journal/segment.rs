@@ -5,8 +5,8 @@
 //! octets whose place on the disk is settled, and `fdatasync` need not touch the file system's own
 //! journal (1.3 to 1.9 times faster than a growing file).
 //!
-//! Where zeros cannot be written ahead, the room is reserved instead: commits are slower then, for the
-//! file system notes each first write, but they go on.
+//! Where zeros cannot be written ahead, the room is reserved instead: commits are slower then, for
+//! the file system notes each first write, but they go on.
 //!
 //! The first segment is small and each is twice as long as the one before, up to the setting: a
 //! new data directory is ready in milliseconds, a busy one soon changes files rarely.
