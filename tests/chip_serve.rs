@@ -113,8 +113,8 @@ fn what_is_wrong_is_said_with_what_to_do() {
 }
 
 /// Runs in namespaces of its own, so that neither the reader's port nor pcscd's socket are anybody
-/// else's: `$1` is our binary, `$2` a folder for the reader's settings, `$3` the reader's driver, `$4`
-/// the protocol.
+/// else's: `$1` is our binary, `$2` a folder for settings and logs, `$3` the reader's driver, `$4`
+/// the protocol, `$5` what is done then.
 const IN_A_READER: &str = r#"
 set -eu
 ip link set lo up
@@ -136,6 +136,11 @@ until opensc-tool --atr >"$2/atr" 2>&1; do
     [ "$tries" -lt 2000 ] || { cat "$2/pcscd.log" "$2/atr" >&2; exit 1; }
 done
 cat "$2/atr"
+eval "$5"
+"#;
+
+/// What a program asks that nobody here wrote: directory, application, options, a record, counter.
+const BY_OPENSC: &str = r"
 opensc-tool -c default \
     -s 00A404000E315041592E5359532E444446303100 \
     -s 00B2010C00 \
@@ -143,7 +148,7 @@ opensc-tool -c default \
     -s 80A80000088306E0F8C807052200 \
     -s 00B2011C00 \
     -s 80CA9F3600
-"#;
+";
 
 /// The driver of the virtual reader, as Debian installs it.
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
@@ -167,30 +172,54 @@ fn missing() -> Option<String> {
 /// Whatever was started ends with the first process of the namespaces.
 const NAMESPACES: [&str; 5] = ["--net", "--mount", "--pid", "--fork", "--kill-child"];
 
-#[test]
-fn a_program_that_nobody_here_wrote_talks_to_the_chip_through_pcscd() {
+/// What is said when something is done in a reader with our chip in it; `None` where there is no
+/// reader.
+fn in_a_reader(protocol: &str, done: &str) -> Option<String> {
     if let Some(why) = missing() {
         println!("skipped: {why}");
-        return;
+        return None;
     }
+    let name = format!("cekr-vpcd-{protocol}-{}-{}", done.len(), std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut command = Command::new("unshare");
+    command.args(NAMESPACES).args(["sh", "-c", IN_A_READER, "sh", CEKR]);
+    let ended = command.arg(&folder).args([DRIVER, protocol, done]).output().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let (said, faults) =
+        (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert!(ended.status.success(), "{protocol}: {said}\n{faults}");
+    Some(said.into_owned())
+}
+
+#[test]
+fn a_program_that_nobody_here_wrote_talks_to_the_chip_through_pcscd() {
     for (protocol, atr) in
         [("t0", "3b:64:00:00:43:65:4b:52"), ("t1", "3b:e4:00:ff:81:31:fe:45:43:65:4b:52:2f")]
     {
-        let name = format!("cekr-vpcd-{protocol}-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        let mut command = Command::new("unshare");
-        command.args(NAMESPACES).args(["sh", "-c", IN_A_READER, "sh", CEKR]);
-        let done = command.arg(&folder).args([DRIVER, protocol]).output().unwrap();
-        std::fs::remove_dir_all(&folder).unwrap();
-        let (said, faults) =
-            (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-        assert!(done.status.success(), "{protocol}: {said}\n{faults}");
+        let Some(said) = in_a_reader(protocol, BY_OPENSC) else { return };
         assert!(said.contains(atr), "the ATR: {said}");
-        let done_count = said.matches("SW1=0x90, SW2=0x00").count();
-        assert_eq!(done_count, 6, "{protocol}: {said}\n{faults}");
+        assert_eq!(said.matches("SW1=0x90, SW2=0x00").count(), 6, "{protocol}: {said}");
         assert!(said.contains("CeKR VISA"), "{said}");
         // The counter of the one transaction that was begun.
         assert!(said.contains("9F 36 02 00 01"), "{protocol}: {said}");
+    }
+}
+
+/// A switch of its own, and two of our terminals at the reader.
+#[cfg(feature = "pcsc")]
+const BY_OUR_TERMINALS: &str = r#"
+"$1" serve --durability none --listen 127.0.0.1:8583 --http 127.0.0.1:8080 >"$2/switch" 2>&1 &
+until grep -q '"ready"' "$2/switch"; do :; done
+"$1" pos purchase --card ana --amount 24.90 --pin 1234 --reader Virtual --json --expect 00
+"$1" atm withdraw --card ana --amount 20 --pin 1234 --reader Virtual --json --expect 00
+"#;
+
+#[cfg(feature = "pcsc")]
+#[test]
+fn our_own_kernel_pays_with_the_chip_through_pcscd() {
+    for protocol in ["t0", "t1"] {
+        let Some(said) = in_a_reader(protocol, BY_OUR_TERMINALS) else { return };
+        assert_eq!(said.matches(r#""response_code":"00""#).count(), 2, "{protocol}: {said}");
     }
 }
