@@ -19,6 +19,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use crate::cards::{self, CardRecord};
+use crate::terminal;
 use wire::CardSide;
 
 /// The simulated chip of a test card
@@ -59,6 +60,9 @@ struct ServeArgs {
     /// Version of its cryptograms
     #[arg(long, value_name = "N", default_value = "18")]
     cvn: VersionName,
+    /// Counter that it has come to; without it the seconds of the clock, as at our terminals
+    #[arg(long, value_name = "N")]
+    atc: Option<u16>,
     /// What it asks of the terminal before it begins
     #[arg(long, value_name = "LIST", default_value = "terminal")]
     pdol: ListName,
@@ -141,6 +145,9 @@ fn chip_of(args: &ServeArgs) -> Result<Chip, String> {
     };
     let mut chip = personalised(record, pin, version, options)
         .ok_or_else(|| format!("the number or the month of {} is none for a chip", record.name))?;
+    // Whoever saw the card yesterday takes no counter from before.
+    let atc = args.atc.unwrap_or_else(terminal::clock_atc);
+    chip.restore(chip.kept().clone().with_atc(atc));
     chip.speak(match args.protocol {
         ProtocolName::T0 => Protocol::T0,
         ProtocolName::T1 => Protocol::T1,

@@ -36,6 +36,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use self::chip::ChipArgs;
+pub(crate) use self::chip::clock_atc;
 use self::pad::PadArgs;
 use crate::cards;
 use crate::load::{SpecName, address, duration, framing, spec};

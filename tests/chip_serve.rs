@@ -126,7 +126,7 @@ printf '%s\n' 'FRIENDLYNAME "Virtual PCD"' 'DEVICENAME /dev/null:0x8C7B' \
 pcscd --foreground --config "$2/conf" >"$2/pcscd.log" 2>&1 &
 tries=0
 # The reader's port is not open yet: nothing else makes the chip fail here.
-until "$1" chip serve --card ana --protocol "$4" --json >"$2/chip.log" 2>&1; do
+until "$1" chip serve --card ana --atc 6 --protocol "$4" --json >"$2/chip.log" 2>&1; do
     tries=$((tries + 1))
     [ "$tries" -lt 2000 ] || { cat "$2/pcscd.log" "$2/chip.log" >&2; exit 1; }
 done &
@@ -202,7 +202,7 @@ fn a_program_that_nobody_here_wrote_talks_to_the_chip_through_pcscd() {
         assert_eq!(said.matches("SW1=0x90, SW2=0x00").count(), 6, "{protocol}: {said}");
         assert!(said.contains("CeKR VISA"), "{said}");
         // The counter of the one transaction that was begun.
-        assert!(said.contains("9F 36 02 00 01"), "{protocol}: {said}");
+        assert!(said.contains("9F 36 02 00 07"), "{protocol}: {said}");
     }
 }
 
