@@ -24,7 +24,7 @@ use crate::chip_session::ChipSession;
 use crate::device::display::Display;
 use crate::device::keypad::{Key, Keypad};
 use crate::device::pin_pad::{Bypass, PinPad, PinRequest, PinStep, PinTarget};
-use crate::device::printer::{Paper, ReceiptLine, ReceiptPrinter};
+use crate::device::printer::{Paper, ReceiptLine, ReceiptPrinter, VALUE_COLUMNS};
 use crate::device::reader::Reader;
 use crate::form::{Entry, Tender};
 use crate::link::OnSilence;
@@ -353,8 +353,14 @@ impl Counter {
         if outcome.fee > 0 {
             lines.push(pair(Text::Fee, money(signed(outcome.fee))));
         }
-        let code = outcome.response_code_text();
-        lines.push(pair(Text::Answer, format!("{code} {}", outcome.words(self.language))));
+        let (code, words) = (outcome.response_code_text(), outcome.words(self.language));
+        let answer = format!("{code} {words}");
+        if answer.chars().count() <= VALUE_COLUMNS {
+            lines.push(pair(Text::Answer, answer));
+        } else {
+            lines.push(pair(Text::Answer, code));
+            lines.push(ReceiptLine::Centred(words));
+        }
         if let Some(code) = outcome.auth_code_text() {
             lines.push(pair(Text::Approval, code));
         }

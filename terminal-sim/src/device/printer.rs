@@ -149,8 +149,8 @@ fn laid_out(line: &ReceiptLine) -> String {
 }
 
 fn pair(name: &str, value: &str) -> String {
-    const VALUE: usize = COLUMNS - NAME_COLUMNS;
-    format!("{:<NAME_COLUMNS$}{:<VALUE$}", clipped(name, NAME_COLUMNS - 1), clipped(value, VALUE))
+    let (name, value) = (clipped(name, NAME_COLUMNS - 1), clipped(value, VALUE_COLUMNS));
+    format!("{name:<NAME_COLUMNS$}{value:<VALUE_COLUMNS$}")
 }
 
 fn clipped(text: &str, columns: usize) -> String {
@@ -159,6 +159,8 @@ fn clipped(text: &str, columns: usize) -> String {
 
 /// Columns of the paper: 42 characters on a roll of 80 mm.
 pub const COLUMNS: usize = 42;
+/// Columns of them for a value beside its name.
+pub const VALUE_COLUMNS: usize = COLUMNS - NAME_COLUMNS;
 /// Lines of a new roll.
 pub const ROLL_LINES: u32 = 2_000;
 /// From here on the sensor tells that the roll ends soon.
