@@ -269,6 +269,8 @@ fn packed(octet: u8) -> Option<u32> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::oda::development::TestKey;
 
@@ -379,5 +381,47 @@ mod tests {
         let other = b"\x47\x61\x73\x00\x00\x00\x00\x29";
         assert_eq!(check(&[b"record"], other), Some(OdaError::OtherCard));
         assert_eq!(check(&[&[][..]; STATIC_PIECES_MAX + 1], PAN), Some(OdaError::NoRoom));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_certificate_with_a_bit_turned_is_refused(
+            place in 0..176_usize, bit in 0..8_u32, beside in 0..4_usize
+        ) {
+            let authority = TestKey::Authority.pair();
+            let issuer = TestKey::Issuer.pair();
+            let issued =
+                sign_issuer_key(&authority, b"\x47\x61\x73\xFF", LABEL, issuer.public()).unwrap();
+            let good = issued.as_certified();
+            let mut certificate = [0; 176];
+            certificate.copy_from_slice(good.certificate);
+            certificate[place] ^= 1 << bit;
+            let turned = Certified { certificate: &certificate, ..good };
+            prop_assert!(issuer_key(authority.public(), turned, PAN, TODAY).is_err());
+            let mut remainder = [0; 4];
+            remainder.copy_from_slice(good.remainder);
+            remainder[beside] ^= 1 << bit;
+            let turned = Certified { remainder: &remainder, ..good };
+            let refused = issuer_key(authority.public(), turned, PAN, TODAY).err();
+            prop_assert_eq!(refused, Some(OdaError::BadHash));
+        }
+
+        #[test]
+        fn any_octets_are_no_certificate(
+            certificate in prop::collection::vec(any::<u8>(), 0..260),
+            beside in prop::collection::vec(any::<u8>(), 0..260),
+        ) {
+            let key = TestKey::Authority.pair();
+            let mut whole = certificate.clone();
+            whole.resize(176, 0x11);
+            for certificate in [&certificate, &whole] {
+                let shown =
+                    Certified { certificate, remainder: &beside, exponent: &beside };
+                prop_assert!(issuer_key(key.public(), shown, &beside, TODAY).is_err());
+                prop_assert!(icc_key(key.public(), shown, &[&beside], &beside, TODAY).is_err());
+            }
+        }
     }
 }
