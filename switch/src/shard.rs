@@ -225,7 +225,7 @@ impl Shard {
         if matches!(entry.fact, Fact::ControlsSet(_) | Fact::FileActioned(_)) {
             cell.store_controls(card.controls());
         }
-        self.keep_ledger_near(seq);
+        self.keep_ledger_near(seq, entry);
         Ok(seq)
     }
 
@@ -262,7 +262,7 @@ impl Shard {
         let appended = self.journal.append_as(&entry.encode(), urgency(&entry.fact))?;
         entry.at = appended.at;
         **state = DeskState { last_seq: appended.seq, last_at: entry.at };
-        self.keep_ledger_near(appended.seq);
+        self.keep_ledger_near(appended.seq, &entry);
         Ok((appended.seq, entry))
     }
 
@@ -531,21 +531,23 @@ impl Shard {
         }
     }
 
-    /// Lets the ledger follow before entries leave the ring that are kept nowhere else: a few at
-    /// a time, for a card's lock is held.
-    fn keep_ledger_near(&self, seq: Seq) {
+    /// Lets the ledger follow where entries that leave the ring are kept nowhere else: with `entry`
+    /// at hand, and a few at a time where it is behind, for a card's lock is held.
+    fn keep_ledger_near(&self, seq: Seq, entry: &Entry) {
         let Some(kept) = self.journal.kept_max() else {
             return;
         };
-        let step = (kept / 4).clamp(1, LEDGER_STEP);
-        if !seq.0.is_multiple_of(step) {
-            return;
-        }
         let mut ledger = self.ledger.lock();
         let behind = seq.0.saturating_sub(ledger.seen().0);
-        if behind > kept / 2 {
-            let upto = Seq(ledger.seen().0.saturating_add(step.saturating_mul(2)).min(seq.0));
-            self.fold(&mut ledger, upto);
+        if behind <= LEDGER_NEAR {
+            self.fold(&mut ledger, Seq(seq.0 - 1));
+            // Another thread that came later may have been here first.
+            if ledger.seen().next() == seq {
+                ledger.add(seq, entry);
+            }
+        } else if behind > kept / 2 {
+            let upto = ledger.seen().0.saturating_add(LEDGER_NEAR * 2).min(seq.0);
+            self.fold(&mut ledger, Seq(upto));
         }
     }
 
@@ -605,8 +607,8 @@ const fn urgency(fact: &Fact) -> Urgency {
 /// Entries whose cards are fetched ahead together.
 const REPLAYED_TOGETHER: usize = 32;
 
-/// Entries between two looks at how far the ledger is behind.
-const LEDGER_STEP: u64 = 1_024;
+/// So far behind the ledger catches up at once: those entries are still in the cache.
+const LEDGER_NEAR: u64 = 16;
 
 #[cfg(test)]
 mod tests {
