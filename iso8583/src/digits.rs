@@ -28,14 +28,12 @@ pub(crate) fn power_of_ten(exponent: usize) -> u64 {
 #[inline]
 pub(crate) fn all_digits(octets: &[u8]) -> bool {
     if let Some(last) = octets.last_chunk::<16>() {
-        // The last sixteen overlap those before: cheaper than a loop over the rest. Each lane keeps
-        // whether it met a wrong octet, in a form that compilers work out for all lanes at once.
         let mut wrong = [0; 16];
-        for sixteen in octets.as_chunks::<16>().0.iter().chain([last]) {
-            for (wrong, octet) in wrong.iter_mut().zip(sixteen) {
-                *wrong |= u8::from(octet.wrapping_sub(b'0') > 9);
-            }
+        for sixteen in octets.as_chunks::<16>().0 {
+            note_wrong(&mut wrong, sixteen);
         }
+        // The last sixteen overlap those before: cheaper than a loop over the rest.
+        note_wrong(&mut wrong, last);
         return u128::from_le_bytes(wrong) == 0;
     }
     match (octets.first_chunk::<8>(), octets.last_chunk::<8>()) {
@@ -43,6 +41,17 @@ pub(crate) fn all_digits(octets: &[u8]) -> bool {
             not_digits(u64::from_le_bytes(*first)) | not_digits(u64::from_le_bytes(*last)) == 0
         }
         _ => not_digits(short_word(octets)) == 0,
+    }
+}
+
+/// Notes in each lane whether its octet is no ASCII digit, in a form that compilers work out for
+/// all lanes at once.
+#[inline(always)]
+fn note_wrong(wrong: &mut [u8; 16], octets: &[u8; 16]) {
+    for (wrong, octet) in wrong.iter_mut().zip(octets) {
+        // With `0` moved to the least of signed octets, the digits are the ten least.
+        let is_wrong = octet.wrapping_add(0x50).cast_signed() > -119;
+        *wrong |= u8::from(is_wrong).wrapping_neg();
     }
 }
 
@@ -104,7 +113,7 @@ pub(crate) fn number(octets: &[u8]) -> Option<u64> {
 /// digits; anything else gives a meaningless number.
 #[inline(always)]
 pub(crate) fn of_array<const N: usize>(octets: &[u8; N]) -> u64 {
-    const { assert!(N <= 12, "no element of a fixed length is longer") }
+    const { assert!(N <= 16, "they fit in a `u64`") }
     // Which arm it is, is known when it is compiled, and so are the lengths in it.
     match octets.as_slice() {
         [a, b] => two([*a, *b]),
@@ -120,6 +129,10 @@ pub(crate) fn of_array<const N: usize>(octets: &[u8; N]) -> u64 {
         [head @ .., a, b, c, d] if N == 12 => {
             let head = head.as_array().copied().unwrap_or_default();
             eight(u64::from_le_bytes(head)) * 10_000 + four([*a, *b, *c, *d])
+        }
+        _ if N == 16 => {
+            let (words, _) = octets.as_chunks::<8>();
+            words.iter().fold(0, |sum, word| sum * 100_000_000 + eight(u64::from_le_bytes(*word)))
         }
         other => number(other).unwrap_or_default(),
     }

@@ -48,26 +48,24 @@ impl Pan {
     /// The card number of octets that are known to be ASCII digits.
     #[inline]
     pub(crate) fn of_digits(ascii: &[u8]) -> Result<Pan, PanError> {
-        // Nearly all have sixteen: then every length below is known when it is compiled.
-        match ascii.as_array::<16>() {
-            Some(sixteen) => Pan::of_any(sixteen),
-            None => Pan::of_any(ascii),
+        // Nearly all have sixteen: then every length is known when it is compiled.
+        if let Some(sixteen) = ascii.as_array::<16>() {
+            return Pan::checked(sixteen, digits::of_array(sixteen));
         }
-    }
-
-    #[inline(always)]
-    fn of_any(ascii: &[u8]) -> Result<Pan, PanError> {
         if !(13..=19).contains(&ascii.len()) {
             return Err(PanError::BadLength);
         }
+        Pan::checked(ascii, digits::number(ascii).ok_or(PanError::BadLength)?)
+    }
+
+    /// The number that these digits write, if it is a card's.
+    #[inline(always)]
+    fn checked(ascii: &[u8], number: u64) -> Result<Pan, PanError> {
         if ascii.first() == Some(&b'0') {
             return Err(PanError::LeadingZero);
         }
         let sum = digits::luhn_sum(ascii).ok_or(PanError::BadLength)?;
-        if !sum.is_multiple_of(10) {
-            return Err(PanError::Luhn);
-        }
-        digits::number(ascii).map(Pan).ok_or(PanError::BadLength)
+        if sum.is_multiple_of(10) { Ok(Pan(number)) } else { Err(PanError::Luhn) }
     }
 
     /// The card number of this numeric value.

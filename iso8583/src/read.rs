@@ -19,7 +19,7 @@ use crate::view::View;
 
 impl<'a> View<'a> {
     /// Primary account number (DE 2).
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn pan(&self) -> Option<Result<Pan, PanError>> {
         let (def, _) = self.entry(2)?;
@@ -27,8 +27,13 @@ impl<'a> View<'a> {
             // Decoding has proven the digits.
             return self.raw(2).map(Pan::of_digits);
         }
+        Some(self.pan_elsewise())
+    }
+
+    fn pan_elsewise(&self) -> Result<Pan, PanError> {
         let mut text = [0; 19];
-        Some(self.field(2)?.text(&mut text).map_or(Err(PanError::BadLength), Pan::parse))
+        let ascii = self.field(2).and_then(|field| field.text(&mut text));
+        ascii.map_or(Err(PanError::BadLength), Pan::parse)
     }
 
     /// Processing code (DE 3).
@@ -191,7 +196,7 @@ impl<'a> View<'a> {
     }
 
     /// Its last two characters, where they are letters: the merchant's country (DE 43).
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn location_country(&self) -> Option<[u8; 2]> {
         let letters = match self.fixed_text::<40>(43) {
@@ -235,10 +240,10 @@ impl<'a> View<'a> {
     }
 
     /// Further amounts (DE 54).
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn additional_amounts(&self) -> Option<AdditionalAmounts<'a>> {
-        self.field(54).map(AdditionalAmounts::new)
+        if self.has(54) { self.field(54).map(AdditionalAmounts::new) } else { None }
     }
 
     /// Data of the chip (DE 55), BER-TLV octets; `scratch` serves a spec that writes them as

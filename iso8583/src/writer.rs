@@ -196,7 +196,7 @@ impl<'b, 'v> Writer<'b, 'v> {
         Ok(self.at)
     }
 
-    #[inline]
+    #[inline(always)]
     fn begin(
         spec: &'v Spec,
         mti: Mti,
@@ -212,7 +212,7 @@ impl<'b, 'v> Writer<'b, 'v> {
         Ok(writer)
     }
 
-    #[inline]
+    #[inline(always)]
     fn mti(&mut self, mti: Mti) -> Result<(), WriteError> {
         let text = mti.digits();
         match self.spec.mti() {
@@ -228,6 +228,7 @@ impl<'b, 'v> Writer<'b, 'v> {
         Ok(())
     }
 
+    #[inline(always)]
     fn bitmaps(&mut self, fields: FieldSet) -> Result<(), WriteError> {
         let [primary, secondary] = fields.halves();
         if secondary == 0 {
@@ -237,7 +238,7 @@ impl<'b, 'v> Writer<'b, 'v> {
         self.bitmap(secondary)
     }
 
-    #[inline]
+    #[inline(always)]
     fn bitmap(&mut self, bits: u64) -> Result<(), WriteError> {
         let octets = bits.reverse_bits().to_be_bytes();
         match self.spec.bitmap() {

@@ -95,12 +95,14 @@ fn each_changed_octet_is_read_with_the_shape_of_the_message_as_without() {
 fn one_more_bitmap_without_elements_is_another_shape() {
     let mut shapes = Shapes::default();
     let zeros = [0; 8];
-    // DE 11 alone, then as many octets with an empty second bitmap in the place of DE 12 and 13.
-    let without = [b"0800\0\x38", &zeros[..6], b"0001231015001122"].concat();
-    let with = [b"0800\x80\x20", &zeros[..6], &zeros, b"000123"].concat();
-    let as_long = [b"0800\x80\x20", &zeros[..6], &zeros, b"00012300"].concat();
-    for message in [&without, &with, &as_long, &without, &with] {
+    // DE 37 and 48, once with an empty second bitmap. Both are as long, and where the one has the
+    // prefix of DE 48, the other has the same octets as text.
+    let plain = [b"0800\0\0\0\0\x08\x01\0\0", &b"ABCDEFGHIJKL0160123456789abcdef"[..]].concat();
+    let second = [b"0800\x80\0\0\0\x08\x01\0\0", &zeros[..], b"ABCD016HIJKL00801234567"].concat();
+    assert_eq!(plain.len(), second.len());
+    for message in [&plain, &second, &plain] {
         fuzzing::read_alike(&CEKR87, message, &mut shapes);
+        assert!(View::parse(&CEKR87, message).is_ok());
     }
 }
 

@@ -180,15 +180,52 @@ fn of(both: &[Place; 2], generation: u8) -> Option<&Place> {
     both.get(usize::from(generation))
 }
 
+/// The entries of [`Held::candidates`]: a loop by hand, for most keys end it at the first free
+/// place of each generation.
+pub struct Candidates<'a> {
+    answers: &'a Answers,
+    mark: Mark,
+    /// The generation that is looked through, and whether another one follows.
+    generation: u8,
+    is_last: bool,
+    step: usize,
+}
+
+impl Iterator for Candidates<'_> {
+    type Item = Seq;
+
+    #[inline]
+    fn next(&mut self) -> Option<Seq> {
+        loop {
+            let index = self.answers.index(self.mark, self.step);
+            let place = self.answers.places.get(index).and_then(|both| of(both, self.generation));
+            match place {
+                Some(place) if self.step < self.answers.places_per_stripe && !place.is_free() => {
+                    self.step += 1;
+                    if let Some(seq) = place.seq_of(self.mark) {
+                        return Some(seq);
+                    }
+                }
+                Some(_) | None if self.is_last => return None,
+                Some(_) | None => {
+                    self.generation = 1 - self.generation;
+                    (self.is_last, self.step) = (true, 0);
+                }
+            }
+        }
+    }
+}
+
 impl Held<'_> {
     /// Entries whose keys have this fingerprint, newest generation first.
-    pub fn candidates(&self) -> impl Iterator<Item = Seq> {
-        let newer = self.stripe.newer;
-        [newer, 1 - newer].into_iter().flat_map(|generation| {
-            let probe = self.answers.probe(generation, self.mark);
-            let taken = probe.take_while(|place| !place.is_free());
-            taken.filter_map(|place| place.seq_of(self.mark))
-        })
+    pub fn candidates(&self) -> Candidates<'_> {
+        Candidates {
+            answers: self.answers,
+            mark: self.mark,
+            generation: self.stripe.newer,
+            is_last: false,
+            step: 0,
+        }
     }
 
     /// Whether one more answer can be kept without forgetting one that is too young.

@@ -16,6 +16,7 @@ pub struct Alarms {
 }
 
 /// The alarms of a message whose amount was billed as `billed`.
+#[inline(always)]
 pub(super) fn of(
     read: &Read<'_, '_>,
     is_not_present: bool,

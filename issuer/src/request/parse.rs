@@ -157,6 +157,7 @@ fn card(view: &View<'_>, mti: Mti, listener: u32, kind: Kind) -> Result<Inbound,
     }))
 }
 
+#[inline]
 pub(crate) fn acquirer(view: &View<'_>, listener: u32) -> u64 {
     view.acquirer().map_or(RequestKey::listener(listener), |institution| institution.number())
 }
@@ -375,6 +376,7 @@ fn billing_amount(
 
 /// The cash in `amount`, in cents: a withdrawal less the machine owner's surcharge (DE 28), or
 /// the cash part of a purchase (DE 54, amount type 40).
+#[inline(always)]
 fn cash_part(
     read: &Read<'_, '_>,
     ask: &Ask,
@@ -427,6 +429,7 @@ fn cashback(view: &View<'_>) -> Result<Amount, Reject> {
     })
 }
 
+#[inline(always)]
 fn place(ask: &Ask, is_online: bool, mcc: Mcc) -> Place {
     let elsewhere = if is_online { Place::Online } else { Place::Shop };
     match ask {
@@ -449,6 +452,7 @@ fn place(ask: &Ask, is_online: bool, mcc: Mcc) -> Place {
 
 /// Whether the card is not at hand: e-commerce and stored credentials by DE 22 or an ECI, always;
 /// mail, phone and the like by DE 25 only where nothing was read off a card.
+#[inline(always)]
 fn is_not_present(read: &Read<'_, '_>, entry_mode: PosEntryMode) -> bool {
     if matches!(entry_mode.entry, 9 | 10 | 81 | 82) || read.private.has_eci {
         return true;
@@ -457,6 +461,7 @@ fn is_not_present(read: &Read<'_, '_>, entry_mode: PosEntryMode) -> bool {
 }
 
 /// The channels that a request falls under; a signal that contradicts another adds its channel.
+#[inline(always)]
 fn needs(
     read: &Read<'_, '_>,
     ask: &Ask,
