@@ -55,11 +55,12 @@ impl<'a> View<'a> {
         .map(Amount::from_minor)
     }
 
-    /// Transmission date and time (DE 7).
+    /// Transmission date and time (DE 7). Ten digits can be more than its 32 bits hold: a month
+    /// that far out is none, and must not be taken for another.
     #[inline]
     #[must_use]
     pub fn transmission_time(&self) -> Option<TransmissionTime> {
-        self.digits::<10>(7).map(TransmissionTime::proven)
+        self.digits::<10>(7).and_then(TransmissionTime::from_digits)
     }
 
     /// System trace audit number (DE 11).
