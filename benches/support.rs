@@ -9,7 +9,7 @@ use cekr_issuer::policy::{CashpointRequires, EcommerceRequires};
 use cekr_issuer::{Amount, CardStatus, Channels, Controls, LocalDate, Now, Policy};
 use cekr_switch::answers::AnswersConfig;
 use cekr_switch::config::{self, PolicyConfig};
-use cekr_switch::engine::{Engine, Link};
+use cekr_switch::engine::{Engine, Link, MacRule};
 use cekr_switch::journal::{Journal, JournalConfig};
 use cekr_switch::keyring::Keyring;
 use cekr_switch::shard::{NewCard, Shard};
@@ -126,7 +126,7 @@ fn put_digits(out: &mut [u8], mut value: u64) {
 
 /// The link of all benches: `cekr87` in `be2`.
 pub fn link() -> Link {
-    Link { id: 0, spec: &CEKR87, framing: Framing::Be2, octets_max: 4_096 }
+    Link { id: 0, spec: &CEKR87, framing: Framing::Be2, octets_max: 4_096, mac: MacRule::Off }
 }
 
 /// Settings under which nothing but the bench decides: no limits, no confirmation.

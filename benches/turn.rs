@@ -7,6 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 
 use cekr_benches::{NOW, Random, engine, financial, policy};
 use cekr_iso8583::{CEKR87, View};
+use cekr_issuer::reply::Extra;
 use cekr_issuer::{
     Answer, CardStatus, Channels, Decision, Inbound, Policy, Proofs, Signals, decide,
 };
@@ -24,7 +25,8 @@ fn turn(shard: &Shard, policy: &Policy, message: &[u8], out: &mut [u8]) -> usize
     drop(card);
     assert!(matches!(decision, Decision::Approve(_)));
     let answer = Answer::of_decision(&decision);
-    answer.write(view, view.mti().reply().expect("a reply"), out).expect("room")
+    let mti = view.mti().reply().expect("a reply");
+    answer.write(view, mti, Extra::default(), out).expect("room")
 }
 
 fn turns(c: &mut Criterion) {

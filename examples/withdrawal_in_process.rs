@@ -2,13 +2,14 @@
 
 use cekr_iso8583::{CEKR87, FieldSet, Framing, Mti, View, Writer};
 use cekr_issuer::{LocalDate, Now};
-use cekr_switch::engine::{Link, Outgoing};
+use cekr_switch::engine::{Link, MacRule, Outgoing};
 use cekr_switch::fuzzing::small_engine;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // One card, 4761730000000011, with 100.00 euros and every tick.
     let engine = small_engine();
-    let link = Link { id: 0, spec: &CEKR87, framing: Framing::None, octets_max: 4_096 };
+    let link =
+        Link { id: 0, spec: &CEKR87, framing: Framing::None, octets_max: 4_096, mac: MacRule::Off };
 
     let fields = FieldSet::of(&[2, 3, 4, 7, 11, 18, 22, 25, 32, 41, 43, 49]);
     let mut message = [0; 512];

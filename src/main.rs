@@ -12,6 +12,7 @@ mod clear;
 mod config;
 mod demo;
 mod journal;
+mod keys;
 mod load;
 mod logs;
 mod msg;
@@ -61,6 +62,7 @@ enum Command {
     Msg(msg::MsgArgs),
     Load(load::LoadArgs),
     Journal(journal::JournalArgs),
+    Keys(keys::KeysArgs),
     Config(config::ConfigArgs),
 }
 
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Journal(args) => journal::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Msg(args) => msg::run(args),
         Command::Pos(args) => terminal::run_pos(*args),
@@ -86,6 +89,9 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
     }
 }
+
+/// Exit code of a wrong use.
+const WRONG_USE: u8 = 2;
 
 /// Exit code of a start that is refused: damaged data, bad settings, directory taken.
 const REFUSED: u8 = 3;

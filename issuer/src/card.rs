@@ -5,6 +5,8 @@ mod state;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
+use cekr_emv::issuer::AtcWindow;
+
 use crate::controls::{CardStatus, Controls};
 use crate::entry::{
     Answered, Authorized, CardId, Cleared, ClearedAs, Completed, Entry, Fact, HoldExpired, Issued,
@@ -32,6 +34,11 @@ pub const DISPENSE_FAULTS_MAX: usize = 64;
 /// How long a dispense fault counts, in milliseconds: thirty days.
 pub const DISPENSE_FAULT_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
+/// The first two digits of DE 22 where a card was read over the air (ISO 8583:1987, as networks
+/// number them).
+pub(crate) const CONTACTLESS_CHIP: u8 = 7;
+pub(crate) const CONTACTLESS_STRIPE: u8 = 91;
+
 /// The state of one card.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Card {
@@ -42,6 +49,11 @@ pub struct Card {
     limited: bool,
     pvv: Option<u16>,
     pin_tries_left: u8,
+    /// Counters that its chip has used; apart, where they fill what the fields beside leave free.
+    atc_last: u16,
+    atc_seen: u64,
+    /// Spent over the air without a PIN since the last one, in cents.
+    contactless: u32,
     spent: Spent,
     declines: Declines,
     /// When something falls due, the first hold to expire as a rule, ms since 1970; the largest
@@ -76,7 +88,7 @@ struct Rare {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Declines {
     /// Hours since 1970.
-    hour: u64,
+    hour: u32,
     /// Those with an entry of their own.
     entered: u32,
     /// Those only counted.
@@ -155,6 +167,18 @@ impl Card {
         self.pin_tries_left
     }
 
+    /// The counters that its chip has used.
+    #[must_use]
+    pub const fn counters_used(&self) -> AtcWindow {
+        AtcWindow::from_parts(self.atc_last, self.atc_seen)
+    }
+
+    /// Spent over the air without a PIN since the last one.
+    #[must_use]
+    pub const fn contactless(&self) -> Amount {
+        Amount::from_minor(self.contactless as u64)
+    }
+
     /// What was used up of the limits.
     #[must_use]
     pub const fn spent(&self) -> &Spent {
@@ -207,7 +231,7 @@ impl Card {
 
     /// Whether one more decline that changes nothing gets an entry of its own in this hour.
     #[must_use]
-    pub const fn enters_decline(&self, now: Now, declines_per_hour: u32) -> bool {
+    pub fn enters_decline(&self, now: Now, declines_per_hour: u32) -> bool {
         self.declines.hour != hour_of(now.unix_ms) || self.declines.entered < declines_per_hour
     }
 
@@ -289,8 +313,22 @@ impl Card {
             | Fact::Parked(_)
             | Fact::Reconciled(_) => {}
         }
+        if let Some(answered) = entry.answered() {
+            self.apply_verified(answered);
+        }
         self.last_seq = seq;
         self.last_at = entry.at;
+    }
+
+    /// The chip's counter has moved; a PIN begins the sum over the air anew.
+    fn apply_verified(&mut self, answered: &Answered) {
+        if let Some(chip) = &answered.chip {
+            let window = self.counters_used().after(chip.atc);
+            (self.atc_last, self.atc_seen) = window.parts();
+        }
+        if answered.is_pin_proven {
+            self.contactless = 0;
+        }
     }
 
     fn apply_authorized(&mut self, seq: Seq, entry: &Entry, fact: &Authorized) {
@@ -316,6 +354,10 @@ impl Card {
             }
         }
         self.spent.add(entry.date, Spending::of(fact.place, fact.cash, answered.amount));
+        if matches!(answered.entry_mode.entry, CONTACTLESS_CHIP | CONTACTLESS_STRIPE) {
+            let cents = u32::try_from(answered.amount.minor()).unwrap_or(u32::MAX);
+            self.contactless = self.contactless.saturating_add(cents);
+        }
         self.apply_pin_tries(answered);
         self.transactions.push(transaction);
     }
@@ -492,7 +534,7 @@ impl Card {
         self.due_first = self.transactions.next_expiry();
     }
 
-    const fn declines_of(&self, at: u64) -> Declines {
+    fn declines_of(&self, at: u64) -> Declines {
         if self.declines.hour == hour_of(at) {
             self.declines
         } else {
@@ -524,6 +566,7 @@ fn load_mark(source: LoadSource, reference: &Reference) -> u64 {
     })
 }
 
-const fn hour_of(unix_ms: u64) -> u64 {
-    unix_ms / 3_600_000
+/// Hours since 1970; 32 bits of them last half a million years.
+fn hour_of(unix_ms: u64) -> u32 {
+    u32::try_from(unix_ms / 3_600_000).unwrap_or(u32::MAX)
 }

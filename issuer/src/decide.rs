@@ -6,6 +6,8 @@
 
 mod fact;
 
+use cekr_emv::issuer::AtcJudgement;
+
 use crate::advice;
 use crate::card::{Card, PIN_TRIES_MAX};
 use crate::channel::Channels;
@@ -17,7 +19,10 @@ use crate::fee;
 use crate::key::RequestKey;
 use crate::limit::Spending;
 use crate::money::Amount;
-use crate::policy::{AbroadScope, CashpointRequires, Policy, PosRequires};
+use crate::policy::{AbroadScope, CashpointRequires, Limits, Policy, PosRequires};
+use crate::proof::{
+    ChipProof, ChipSeen, CvvProof, Findings, NewPinProof, PinProof, ProofKind, Proofs,
+};
 use crate::reason::Reason;
 use crate::reply::auth_code;
 use crate::request::{AdviceAsk, Ask, ExpiryRead, Named, Request, Spend};
@@ -170,53 +175,24 @@ pub struct Decline {
     pub missing: Channels,
     /// PIN tries left, where a wrong PIN took one.
     pub pin_tries: Option<u8>,
+    /// The cryptogram that was found right on the way: it is answered.
+    pub chip: Option<ChipSeen>,
+    /// Whether the card's counter moves by it.
+    pub moves_counter: bool,
 }
 
 impl From<Reason> for Decline {
     fn from(reason: Reason) -> Self {
-        Self { reason, missing: Channels::NONE, pin_tries: None }
+        Self { reason, missing: Channels::NONE, pin_tries: None, chip: None, moves_counter: false }
     }
 }
 
-/// What must be proven before a decision.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ProofKind {
-    /// What the block of a new PIN holds.
-    NewPin,
-    /// Whether the PIN block holds the card's PIN.
-    Pin,
-}
-
-/// What was proven so far.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Proofs {
-    /// About the PIN block.
-    pub pin: Option<PinProof>,
-    /// About the block of a new PIN.
-    pub new_pin: Option<NewPinProof>,
-}
-
-/// What the block of a new PIN turned out to hold.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum NewPinProof {
-    /// A PIN with this verification value.
-    Read {
-        /// Four digits.
-        pvv: u16,
-    },
-    /// No PIN block, or not under our key.
-    Unreadable,
-}
-
-/// What a PIN block turned out to hold.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum PinProof {
-    /// The card's PIN.
-    Right,
-    /// No PIN block, or not under our key.
-    Unreadable,
-    /// Another PIN.
-    Wrong,
+impl Decline {
+    /// Whether the card is the same after it.
+    #[must_use]
+    pub const fn changes_nothing(&self) -> bool {
+        self.pin_tries.is_none() && !self.moves_counter
+    }
 }
 
 /// What the node knows beyond the card.
@@ -334,10 +310,37 @@ fn authorize(
         return Err(Reason::AmountZero.into());
     }
     fallback(request, policy)?;
+    let chip = match chip(request, proofs, card, policy)? {
+        ChipStep::Judged(chip) => chip,
+        ChipStep::Need => return Ok(Decision::Need(ProofKind::Chip)),
+    };
+    // From here on the card's counter has moved, whatever comes of the rest.
+    verified(request, proofs, card, signals, now, policy).map_err(|decline| Decline {
+        chip,
+        moves_counter: chip.is_some(),
+        ..decline
+    })
+}
+
+/// The rows behind the chip's.
+fn verified(
+    request: &Request,
+    proofs: &Proofs,
+    card: &Card,
+    signals: &Signals,
+    now: Now,
+    policy: &Policy,
+) -> Result<Decision, Decline> {
+    if request.has_verification_value && is_cvv_unproven(request, proofs)? {
+        return Ok(Decision::Need(ProofKind::Cvv));
+    }
     let pin_tries = match pin(request, proofs, card, policy)? {
         PinStep::Judged(pin_tries) => pin_tries,
         PinStep::Need => return Ok(Decision::Need(ProofKind::Pin)),
     };
+    if request.is_contactless() {
+        contactless(request, proofs, card, policy)?;
+    }
     if card.is_limited() && request.takes_money() {
         let spending = Spending::of(request.place, request.cash, request.amount);
         card.spent().allows(now.local_date, spending, &policy.limits)?;
@@ -402,15 +405,101 @@ fn channels(request: &Request, card: &Card, policy: &Policy) -> Result<(), Decli
 fn fallback(request: &Request, policy: &Policy) -> Result<(), Decline> {
     let cap = policy.abuse.stripe_cap;
     let is_over_cap = request.is_fallback() && cap.minor() > 0 && request.amount > cap;
-    let needs_chip = match request.place {
-        Place::Cashpoint => policy.cashpoint_requires == CashpointRequires::ChipAndPin,
-        Place::Shop => policy.pos_requires == PosRequires::Chip && request.takes_money(),
-        Place::Online => false,
-    };
-    if is_over_cap || (needs_chip && !request.has_chip_data) {
+    if is_over_cap || (needs_chip(request, policy) && !request.has_chip_data) {
         return Err(Reason::FallbackRefused.into());
     }
     Ok(())
+}
+
+fn needs_chip(request: &Request, policy: &Policy) -> bool {
+    match request.place {
+        Place::Cashpoint => policy.cashpoint_requires == CashpointRequires::ChipAndPin,
+        Place::Shop => policy.pos_requires == PosRequires::Chip && request.takes_money(),
+        Place::Online => false,
+    }
+}
+
+enum ChipStep {
+    /// Judged, with the cryptogram if there is one.
+    Judged(Option<ChipSeen>),
+    /// Not proven yet.
+    Need,
+}
+
+/// The chip's data, where they came. What is right is judged here, by the card's own counter.
+fn chip(
+    request: &Request,
+    proofs: &Proofs,
+    card: &Card,
+    policy: &Policy,
+) -> Result<ChipStep, Decline> {
+    if !request.has_chip_data {
+        return Ok(ChipStep::Judged(None));
+    }
+    let right = match proofs.chip {
+        None => return Ok(ChipStep::Need),
+        Some(ChipProof::Absent) if needs_chip(request, policy) => {
+            return Err(Reason::FallbackRefused.into());
+        }
+        Some(ChipProof::Absent) => return Ok(ChipStep::Judged(None)),
+        Some(ChipProof::Refused(fault)) => return Err(fault.reason().into()),
+        Some(ChipProof::Right(right)) => right,
+    };
+    let declined = |reason: Reason, moves_counter| Decline {
+        chip: Some(right.seen),
+        moves_counter,
+        ..reason.into()
+    };
+    match card.counters_used().judge(right.seen.atc, policy.atc_jump_max) {
+        AtcJudgement::Replayed | AtcJudgement::TooOld => Err(declined(Reason::ChipReplay, false)),
+        AtcJudgement::UsedUp => Err(declined(Reason::ChipCounter, false)),
+        // The card stands there, as its cryptogram proves: the next one passes.
+        AtcJudgement::Jumped(_) => Err(declined(Reason::ChipCounter, true)),
+        AtcJudgement::Fresh(_) => match right.findings {
+            Findings::Refused => Err(declined(Reason::ChipFindings, true)),
+            Findings::Fine => Ok(ChipStep::Judged(Some(right.seen))),
+        },
+    }
+}
+
+/// Whether the verification value is still to be looked at.
+fn is_cvv_unproven(request: &Request, proofs: &Proofs) -> Result<bool, Decline> {
+    match proofs.cvv {
+        None => Ok(true),
+        Some(CvvProof::Absent | CvvProof::Right) => Ok(false),
+        // Without the card it looks like a wrong number, as a wrong expiry does.
+        Some(CvvProof::Wrong) if request.is_not_present() => Err(Reason::CvvWrongNotPresent.into()),
+        Some(CvvProof::Wrong) => Err(Reason::CvvWrong.into()),
+    }
+}
+
+/// Without a PIN, over the air: a single amount, and a sum since the last PIN.
+fn contactless(
+    request: &Request,
+    proofs: &Proofs,
+    card: &Card,
+    policy: &Policy,
+) -> Result<(), Decline> {
+    let Limits { contactless_max, contactless_sum, .. } = policy.limits;
+    let is_judged = request.place == Place::Shop
+        && request.takes_money()
+        && card.is_limited()
+        && !proofs.is_pin_proven()
+        && !is_fare(request);
+    if !is_judged {
+        return Ok(());
+    }
+    let sum = card.contactless().saturating_add(request.amount);
+    let is_above = |bound: Amount, amount: Amount| bound.minor() > 0 && amount > bound;
+    if is_above(contactless_max, request.amount) || is_above(contactless_sum, sum) {
+        return Err(Reason::PinRequired.into());
+    }
+    Ok(())
+}
+
+/// Fares and parking at machines, where nobody enters a PIN.
+fn is_fare(request: &Request) -> bool {
+    matches!(request.mcc.number(), 4111 | 4112 | 4131 | 4784 | 7523)
 }
 
 enum PinStep {
@@ -426,7 +515,7 @@ fn pin(
     card: &Card,
     policy: &Policy,
 ) -> Result<PinStep, Decline> {
-    let is_missing = request.pin_block.is_none();
+    let is_missing = !request.has_pin();
     let is_required = request.ask == Ask::PinChange
         || request.place == Place::Cashpoint
             && policy.cashpoint_requires == CashpointRequires::ChipAndPin;

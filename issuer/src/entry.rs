@@ -27,8 +27,8 @@ pub const ENTRY_OCTETS: usize = 128;
 /// One entry as it stands in the journal.
 pub type EntryBytes = [u8; ENTRY_OCTETS];
 
-/// The layout that this code writes.
-pub const ENTRY_VERSION: u8 = 1;
+/// The newest layout that this code writes; whatever fits the first is written in that.
+pub const ENTRY_VERSION: u8 = 2;
 
 /// The place of an entry in its shard's journal, from 1; zero is no entry.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]

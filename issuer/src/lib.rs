@@ -32,6 +32,7 @@ pub mod money;
 pub mod network;
 pub mod planted;
 pub mod policy;
+pub mod proof;
 pub mod reason;
 pub mod reconciliation;
 pub mod reply;
@@ -46,15 +47,17 @@ pub use card::Card;
 pub use channel::Channels;
 pub use controls::{CardStatus, Controls};
 pub use decide::decide;
-pub use decide::{
-    Decision, Decline, Effect, NewPinProof, OriginalSeen, PinProof, ProofKind, Proofs, Signals,
-};
+pub use decide::{Decision, Decline, Effect, OriginalSeen, Signals};
 pub use entry::{About, CardId, Desk, Entry, EntryBytes, Fact, Seq};
 pub use file_action::FileAction;
 pub use key::RequestKey;
 pub use money::{Amount, Balance};
 pub use network::{Network, NetworkAsk};
 pub use policy::Policy;
+pub use proof::{
+    ChipFault, ChipProof, ChipRight, ChipScript, ChipSeen, ChipVersion, CvvProof, Findings,
+    NewPinProof, PinProof, ProofKind, Proofs,
+};
 pub use reason::Reason;
 pub use reconciliation::{Reconciliation, Totals};
 pub use reply::Answer;

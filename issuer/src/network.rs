@@ -30,6 +30,8 @@ pub enum NetworkAsk {
     Cutover,
     /// 301: are you there.
     Echo,
+    /// 101, 161: a working key for the link.
+    KeyExchange,
     /// 002.
     SignOff,
     /// 001.
@@ -49,6 +51,7 @@ pub(crate) fn parse(view: &View<'_>, listener: u32) -> Result<Network, Reject> {
     let ask = match view.network_code().ok_or(FORMAT_ERROR)? {
         1 => NetworkAsk::SignOn,
         2 => NetworkAsk::SignOff,
+        101 | 161 => NetworkAsk::KeyExchange,
         201 => NetworkAsk::Cutover,
         301 => NetworkAsk::Echo,
         _ => return Err(NOT_SUPPORTED),

@@ -3,6 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use cekr_emv::issuer::ATC_JUMP_MAX;
 use cekr_iso8583::Pan;
 
 use crate::money::Amount;
@@ -28,6 +29,8 @@ pub struct Policy {
     pub abuse: Abuse,
     /// How long a hold lives, by what made it.
     pub hold_days: HoldDays,
+    /// How far ahead of its last counter a chip may be.
+    pub atc_jump_max: u16,
     /// How many declines of one card are entries of their own within an hour.
     pub declines_per_card_hour: u32,
 }
@@ -44,6 +47,7 @@ impl Default for Policy {
             limits: Limits::default(),
             abuse: Abuse::default(),
             hold_days: HoldDays::default(),
+            atc_jump_max: ATC_JUMP_MAX,
             declines_per_card_hour: 1_000,
         }
     }
@@ -131,6 +135,10 @@ pub struct Limits {
     pub pos_day: Amount,
     /// Purchases without the card a day.
     pub online_day: Amount,
+    /// One purchase over the air without a PIN.
+    pub contactless_max: Amount,
+    /// All such purchases since the last PIN.
+    pub contactless_sum: Amount,
     /// Loads a day.
     pub load_day: Amount,
     /// Loads a month.
@@ -146,6 +154,8 @@ impl Default for Limits {
             cash_count_day: 3,
             pos_day: Amount::from_minor(2_000_00),
             online_day: Amount::from_minor(1_000_00),
+            contactless_max: Amount::from_minor(50_00),
+            contactless_sum: Amount::from_minor(150_00),
             load_day: Amount::from_minor(1_000_00),
             load_month: Amount::from_minor(5_000_00),
             balance_max: Amount::from_minor(5_000_00),

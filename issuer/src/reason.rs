@@ -86,6 +86,30 @@ reasons! {
     AmountTooLarge = 16, b"13", "amount_too_large", "Znesek presega prvotno transakcijo", "The amount is above the original transaction";
     /// Cash without the chip, or stripe fallback above its cap.
     FallbackRefused = 17, b"57", "fallback_refused", "Uporabite čip kartice", "Use the card's chip";
+    /// A message without a MAC where its link requires one.
+    MacMissing = 34, b"30", "mac_missing", "Napaka v sporočilu terminala", "Terminal message error";
+    /// A message whose MAC is wrong.
+    MacWrong = 35, b"63", "mac_wrong", "Napaka v sporočilu terminala", "Terminal message error";
+    /// A key that a link sent cannot be taken.
+    KeyRefused = 46, b"63", "key_refused", "Ključ je zavrnjen", "The key was refused";
+    /// Chip data that cannot be read, or contradict the message (F).
+    ChipFormat = 36, b"82", "chip_format", "Napaka pri branju čipa", "The chip could not be read";
+    /// A cryptogram that does not ask its issuer (G).
+    ChipNotArqc = 37, b"82", "chip_not_arqc", "Napaka pri branju čipa", "The chip could not be read";
+    /// A cryptogram version that is not known (U).
+    ChipUnsupported = 38, b"82", "chip_unsupported", "Čip kartice ni podprt", "The card's chip is not supported";
+    /// A cryptogram that is wrong (I).
+    ChipInvalid = 39, b"82", "chip_invalid", "Kartica ni pristna", "The card is not genuine";
+    /// A transaction counter that was used before (E).
+    ChipReplay = 40, b"82", "chip_replay", "Ponovljena transakcija", "A repeated transaction";
+    /// A transaction counter that is out of range, or used up (A).
+    ChipCounter = 41, b"82", "chip_counter", "Poskusite znova", "Try once more";
+    /// What chip or terminal found declines (T).
+    ChipFindings = 42, b"82", "chip_findings", "Preverjanje čipa ni uspelo", "The chip's check failed";
+    /// The verification value of a track is wrong.
+    CvvWrong = 43, b"82", "cvv_wrong", "Neveljavni podatki kartice", "Invalid card details";
+    /// As [`Reason::CvvWrong`] where the card is not present: the code tells a guesser nothing.
+    CvvWrongNotPresent = 44, b"14", "cvv_wrong", "Neveljavni podatki kartice", "Invalid card details";
     /// Three wrong PINs were entered.
     PinTriesExceeded = 18, b"75", "pin_tries_exceeded", "Preveč napačnih vnosov PIN", "Too many wrong PIN entries";
     /// A PIN is needed here and none came.
@@ -94,6 +118,8 @@ reasons! {
     PinWrong = 20, b"55", "pin_wrong", "Napačen PIN", "Wrong PIN";
     /// The PIN block cannot be deciphered; no try is counted.
     PinBlockUnreadable = 21, b"81", "pin_unreadable", "Napaka pri branju PIN", "The PIN could not be read";
+    /// Over the air without a PIN, above what that may take.
+    PinRequired = 45, b"70", "pin_required", "Vstavite kartico in vnesite PIN", "Insert the card and enter the PIN";
     /// The day's amount is used up.
     LimitAmount = 22, b"61", "limit_amount", "Dnevni znesek je presežen", "The daily amount limit is exceeded";
     /// The day's count is used up.
@@ -126,7 +152,10 @@ impl Reason {
     pub const fn is_failure(self) -> bool {
         matches!(
             self,
-            Self::Expired
+            Self::ChipInvalid
+                | Self::CvvWrong
+                | Self::CvvWrongNotPresent
+                | Self::Expired
                 | Self::ExpiredNotPresent
                 | Self::NoSuchCard
                 | Self::PinTriesExceeded

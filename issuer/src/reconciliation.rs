@@ -13,6 +13,7 @@ use crate::key::RequestKey;
 use crate::money::Amount;
 use crate::network::link_key;
 use crate::reason::Reason;
+use crate::reply::NO_MAC;
 use crate::request::{FORMAT_ERROR, Reject};
 
 /// Counts and amounts of one acquirer.
@@ -162,9 +163,11 @@ pub fn write_reply(
     fact: &Reconciled,
     view: &View<'_>,
     mti: Mti,
+    mac: Option<u8>,
     out: &mut [u8],
 ) -> Result<usize, WriteError> {
-    let mut writer = Writer::reply(view, mti, ECHOED, OWN, out)?;
+    let own = mac.map_or(OWN, |element| OWN.with(element));
+    let mut writer = Writer::reply(view, mti, ECHOED, own, out)?;
     writer.text(39, &fact.answered.reason.response_code())?;
     // Settlement code: 1 in balance, 2 out of balance.
     writer.number(66, if fact.answered.reason == Reason::Approved { 1 } else { 2 })?;
@@ -175,6 +178,9 @@ pub fn write_reply(
         writer.number(de, total.amount.minor())?;
     }
     writer.signed(NET, fact.totals.net())?;
+    if let Some(element) = mac {
+        writer.octets(element, &NO_MAC)?;
+    }
     writer.finish()
 }
 

@@ -13,6 +13,7 @@ use crate::channel::Channels;
 use crate::decide::{Decision, Decline, Effect};
 use crate::entry::{Answered, Entry, Fact, Seq};
 use crate::money::{Amount, Balance};
+use crate::proof::ChipSeen;
 use crate::reason::{Reason, missing_ticks};
 
 /// What a reply says beyond the echo of its request.
@@ -30,6 +31,8 @@ pub struct Answer {
     pub missing: Channels,
     /// DE 54.
     pub amounts: Amounts,
+    /// The cryptogram that DE 55 answers.
+    pub chip: Option<ChipSeen>,
 }
 
 /// What DE 54 tells.
@@ -53,6 +56,23 @@ pub enum Amounts {
     },
 }
 
+/// What a reply has besides, made outside the card's lock from the answer and keys.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Extra<'a> {
+    /// The value of DE 55: empty where no chip is answered.
+    pub chip_data: &'a [u8],
+    /// The check value of a key that was taken (DE 120): empty where none was.
+    pub check_value: &'a [u8],
+    /// The element of the MAC, 64 or 128: zeros are written there, which its maker replaces.
+    pub mac: Option<u8>,
+}
+
+/// In place of a MAC until it is known: it covers all that stands before it.
+pub(crate) const NO_MAC: [u8; 8] = [0; 8];
+
+/// Where working keys travel, and their check values back.
+const KEY: u8 = 120;
+
 impl From<Reason> for Answer {
     fn from(reason: Reason) -> Self {
         Self {
@@ -62,6 +82,7 @@ impl From<Reason> for Answer {
             auth_code: None,
             missing: Channels::NONE,
             amounts: Amounts::None,
+            chip: None,
         }
     }
 }
@@ -72,6 +93,7 @@ impl Answer {
     pub fn of_entry(seq: Seq, entry: &Entry) -> Option<Self> {
         let answered = entry.answered()?;
         let mut answer = Self::from(answered.reason);
+        answer.chip = answered.chip;
         match entry.fact {
             Fact::Authorized(_) => {
                 answer.auth_code = Some(auth_code(seq));
@@ -134,19 +156,35 @@ impl Answer {
                 | Effect::RefundPending { .. }
                 | Effect::Reverse(_),
             ) => Self::from(Reason::Approved),
-            Decision::Decline(Decline { reason, missing, .. }) => {
-                Self { missing: *missing, ..Self::from(*reason) }
+            Decision::Decline(Decline { reason, missing, chip, .. }) => {
+                Self { missing: *missing, chip: *chip, ..Self::from(*reason) }
             }
             Decision::Need(_) => Self::from(Reason::Internal),
         }
     }
 
-    /// Writes the reply to the message behind `view`.
+    /// Writes the reply to the message behind `view`, with what `extra` adds.
     ///
     /// # Errors
     /// When it does not fit `out`.
-    pub fn write(&self, view: &View<'_>, mti: Mti, out: &mut [u8]) -> Result<usize, WriteError> {
-        let own = self.elements();
+    pub fn write(
+        &self,
+        view: &View<'_>,
+        mti: Mti,
+        extra: Extra<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, WriteError> {
+        let Extra { chip_data, check_value, mac } = extra;
+        let mut own = self.elements();
+        if !chip_data.is_empty() {
+            own = own.with(55);
+        }
+        if !check_value.is_empty() {
+            own = own.with(KEY);
+        }
+        if let Some(element) = mac {
+            own = own.with(element);
+        }
         let mut writer = Writer::reply(view, mti, ECHOED.minus(own), own, out)?;
         if let Some(approved) = self.approved {
             writer.number(4, approved.minor())?;
@@ -164,6 +202,15 @@ impl Answer {
             writer.text(44, ticks.get(..len).unwrap_or_default())?;
         }
         self.write_amounts(view, &mut writer)?;
+        if !chip_data.is_empty() {
+            writer.octets(55, chip_data)?;
+        }
+        if !check_value.is_empty() {
+            writer.text(KEY, check_value)?;
+        }
+        if let Some(element) = mac {
+            writer.octets(element, &NO_MAC)?;
+        }
         writer.finish()
     }
 

@@ -19,6 +19,7 @@ use cekr_iso8583::{
     ProcessingCode, ResponseCode, Rrn,
 };
 
+use crate::card::{CONTACTLESS_CHIP, CONTACTLESS_STRIPE};
 use crate::channel::Channels;
 use crate::entry::Place;
 use crate::file_action::FileAction;
@@ -86,6 +87,10 @@ pub struct Request {
     pub new_pin_block: Option<PinBlock>,
     /// Whether chip data came (DE 55).
     pub has_chip_data: bool,
+    /// Whether a verification value may stand in it: a track, or CVV2 (DE 48 id 92).
+    pub has_verification_value: bool,
+    /// Whether a PIN block of format 4 came (DE 48 id 52).
+    pub has_aes_pin: bool,
     /// Whether the terminal can take an approval of part of the amount (DE 48 id 61).
     pub partial_allowed: bool,
     /// What in it does not fit together.
@@ -233,6 +238,18 @@ impl Request {
     #[must_use]
     pub fn is_domestic_currency(&self) -> bool {
         self.currency == CurrencyCode::EUR
+    }
+
+    /// Whether a PIN came, in whatever block.
+    #[must_use]
+    pub const fn has_pin(&self) -> bool {
+        self.pin_block.is_some() || self.has_aes_pin
+    }
+
+    /// Whether the card was read over the air (DE 22 = 07, or 91 for the stripe's data).
+    #[must_use]
+    pub const fn is_contactless(&self) -> bool {
+        matches!(self.entry_mode.entry, CONTACTLESS_CHIP | CONTACTLESS_STRIPE)
     }
 
     /// Whether the card was read by its stripe although it has a chip (DE 22 = 80).

@@ -26,7 +26,7 @@ use crate::time::LocalDate;
 use crate::transaction::{Money, Transaction};
 
 /// The layout that this code writes.
-pub const SNAPSHOT_VERSION: u8 = 1;
+pub const SNAPSHOT_VERSION: u8 = 2;
 
 /// Why octets are no card.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -69,10 +69,13 @@ pub fn encode(card: &Card, out: &mut Vec<u8>) {
 pub fn decode(octets: &[u8]) -> Result<Card, SnapshotError> {
     let mut reader = Reader(octets);
     let [version] = reader.take()?;
+    if version == 0 {
+        return Err(SnapshotError::BadField);
+    }
     if version > SNAPSHOT_VERSION {
         return Err(SnapshotError::UnknownVersion(version));
     }
-    let card = Card::read_state(&mut reader)?;
+    let card = Card::read_state(&mut reader, version)?;
     if reader.0.is_empty() { Ok(card) } else { Err(SnapshotError::BadLength) }
 }
 

@@ -23,8 +23,9 @@ use serde::Deserialize as _;
 
 pub use settings::{
     AbroadScope, AbuseConfig, Address, Bin, CashpointRequires, Config, DataConfig, Durability,
-    EcommerceRequires, FramingName, HoldsConfig, HttpConfig, JournalSettings, LimitsConfig,
-    ListenerConfig, Listeners, PolicyConfig, PosRequires, SettingError, SpecName, SwitchConfig,
+    EcommerceRequires, FramingName, HoldsConfig, HttpConfig, JournalSettings, KeysConfig,
+    LimitsConfig, ListenerConfig, Listeners, MacWord, PolicyConfig, PosRequires, SettingError,
+    SpecName, SwitchConfig,
 };
 pub use table::{SETTINGS, Setting, to_json_lines, to_text};
 

@@ -5,21 +5,27 @@
 //! touched, before the first is decided: the memory is on its way meanwhile.
 
 mod link;
+mod prove;
 
+use cekr_emv::issuer::Outcome;
+use cekr_emv::keys::Kcv;
 use cekr_iso8583::{
-    FrameError, Framing, Header, Mti, Pan, ParseError, ParseErrorKind, Shapes, Spec, Step, View,
-    WriteError, view,
+    Encoding, FrameError, Framing, Header, Mti, Pan, ParseError, ParseErrorKind, Shapes, Spec,
+    Step, View, WriteError, view,
 };
 use cekr_issuer::decide::entry as entry_of;
 use cekr_issuer::entry::{MaskedPan, Place, Reconciled};
 use cekr_issuer::reconciliation::write_reply;
+use cekr_issuer::reply::Extra;
 use cekr_issuer::{
     About, Answer, Ask, Card, CardId, Decision, Desk, Entry, Fact, Inbound, Now, OriginalSeen,
     Policy, ProofKind, Proofs, Reason, Reject, Request, RequestKey, Seq, Signals, decide,
 };
 
+use self::prove::Case;
 use crate::abuse::Failures;
 use crate::answers::{Answers, Held, Mark};
+use crate::hsm::ChipAnswer;
 use crate::planted::{self, Fault};
 use crate::shard::Shard;
 use crate::sync::Arc;
@@ -36,6 +42,18 @@ pub struct Link {
     pub framing: Framing,
     /// The longest frame, in octets.
     pub octets_max: usize,
+    /// Whether messages must have a MAC.
+    pub mac: MacRule,
+}
+
+/// Whether the messages of a link must have a MAC (DE 64 or 128).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum MacRule {
+    /// They need none, and none is looked at.
+    #[default]
+    Off,
+    /// Each must have the right one, and so has each reply.
+    Required,
 }
 
 /// What a reply must wait for before it may leave.
@@ -121,7 +139,7 @@ pub struct Tally {
 }
 
 /// One more than the largest number of a reason.
-pub const REASONS: usize = 34;
+pub const REASONS: usize = 47;
 /// One more than the largest number of a place; the first stands for messages about no money.
 pub const PLACES: usize = 4;
 /// The kinds of faults.
@@ -159,6 +177,9 @@ impl Tally {
 /// A reply is an echo of a request with at most some dozens of octets more; a request that is
 /// longer than this gets no room to have all of it echoed, which no element that we echo needs.
 const REPLY_OCTETS_MAX: usize = 4_096;
+
+/// The MAC's element in a reply to a message that had none.
+const MAC_USUAL: u8 = 64;
 
 /// Messages that are told apart ahead: about as many reads of memory as a core has under way.
 const AHEAD: usize = 16;
@@ -239,6 +260,8 @@ struct Given {
 enum Told {
     /// What most say.
     Answer(Answer),
+    /// A working key was taken; its check value.
+    KeyTaken(Kcv),
     /// An acquirer's totals.
     Totals(Box<Reconciled>),
 }
@@ -247,14 +270,26 @@ impl Told {
     fn reason(&self) -> Reason {
         match self {
             Self::Answer(answer) => answer.reason,
+            Self::KeyTaken(_) => Reason::Approved,
             Self::Totals(reconciled) => reconciled.answered.reason,
         }
     }
 
-    fn write(&self, view: &View<'_>, mti: Mti, out: &mut [u8]) -> Result<usize, WriteError> {
+    fn write(
+        &self,
+        view: &View<'_>,
+        mti: Mti,
+        extra: Extra<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, WriteError> {
         match self {
-            Self::Answer(answer) => answer.write(view, mti, out),
-            Self::Totals(reconciled) => write_reply(reconciled, view, mti, out),
+            Self::Answer(answer) => answer.write(view, mti, extra, out),
+            Self::KeyTaken(kcv) => {
+                let text = kcv.to_string();
+                let extra = Extra { check_value: text.as_bytes(), ..extra };
+                Answer::from(Reason::Approved).write(view, mti, extra, out)
+            }
+            Self::Totals(reconciled) => write_reply(reconciled, view, mti, extra.mac, out),
         }
     }
 }
@@ -397,17 +432,25 @@ impl Engine {
         }
         let reply_to = view.mti().reply().filter(|_| view.has(11));
         let given = match &message.inbound {
+            Ok(_) if let Err(reason) = self.check_mac(link, view, frame.message) => {
+                Given::now(reason.into())
+            }
             Ok(Inbound::Card(request)) => {
                 out.tally.contradictions += u32::from(request.alarms.contradiction);
                 out.tally.misconversions += u32::from(request.alarms.conversion);
                 let mark = message.mark.unwrap_or_else(|| self.shard.answers().mark(&request.key));
                 match self.cell_of(request, frame.cell) {
-                    Some(cell) => self.decide_known(cell, request, mark, now, &mut out.tally),
+                    Some(cell) => {
+                        let case = Case { link, view, request, cell };
+                        self.decide_known(case, mark, now, &mut out.tally)
+                    }
                     None => self.decide_unknown(request, mark, now),
                 }
             }
             Ok(Inbound::File(action)) => self.act_on_file(action, now, &mut out.tally),
-            Ok(Inbound::Network(network)) => self.manage_link(network, now, &mut out.tally),
+            Ok(Inbound::Network(network)) => {
+                self.manage_link(network, (link, view), now, &mut out.tally)
+            }
             Ok(Inbound::Reconciliation(ask)) => self.reconcile(ask, now, &mut out.tally),
             Err(Reject::Answer(reason)) => Given::now((*reason).into()),
             Err(Reject::IsAnswer) => {
@@ -425,7 +468,7 @@ impl Engine {
         let Some((header, body)) = room.split_at_mut_checked(header_len) else {
             return;
         };
-        let written = given.told.write(view, mti, body).ok();
+        let written = self.write(&given, link, message, mti, body);
         let framed = written
             .filter(|len| link.framing.write_header(frame.header.reply(), *len, header).is_ok());
         match framed {
@@ -434,6 +477,53 @@ impl Engine {
             // terminal's time-out and reversal set things right.
             None => out.tally.unanswered += 1,
         }
+    }
+
+    fn check_mac(&self, link: &Link, view: &View<'_>, message: &[u8]) -> Result<(), Reason> {
+        match link.mac {
+            MacRule::Off => Ok(()),
+            MacRule::Required => prove::check_mac(link, view, message, self.shard.hsm()),
+        }
+    }
+
+    /// Writes the reply with what keys add to it: the answer to a chip, the MAC.
+    fn write(
+        &self,
+        given: &Given,
+        link: &Link,
+        message: &Message<'_>,
+        mti: Mti,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let view = &message.view;
+        let mac = match link.mac {
+            MacRule::Off => None,
+            MacRule::Required => Some(prove::mac_element(view).unwrap_or(MAC_USUAL)),
+        };
+        let chip = match &given.told {
+            Told::Answer(answer) if answer.chip.is_some() => self.answer_chip(answer, message),
+            Told::Answer(_) | Told::KeyTaken(_) | Told::Totals(_) => ChipAnswer::NONE,
+        };
+        let extra = Extra { chip_data: chip.octets(), mac, ..Extra::default() };
+        let len = given.told.write(view, mti, extra, out).ok()?;
+        if let Some(element) = mac {
+            let is_text = view.spec().field(element)?.encoding() == Encoding::Hex;
+            prove::seal_reply(link, out.get_mut(..len)?, is_text, self.shard.hsm()).ok()?;
+        }
+        Some(len)
+    }
+
+    /// The answer to the chip: of the entry and the keys alone, so that a repeat gets the same. It
+    /// is left out where the module is away: then the chip does not believe the reply.
+    #[inline(never)]
+    fn answer_chip(&self, answer: &Answer, message: &Message<'_>) -> ChipAnswer {
+        let (Some(seen), Some(pan)) = (answer.chip, message.pan()) else {
+            return ChipAnswer::NONE;
+        };
+        let code = answer.reason.response_code();
+        let outcome =
+            if answer.reason.is_approval() { Outcome::Approved } else { Outcome::Declined };
+        self.shard.hsm().answer_chip(pan, &seen, code, outcome).unwrap_or(ChipAnswer::NONE)
     }
 
     /// The request's card: the one that was touched, if it is the one.
@@ -463,7 +553,7 @@ impl Engine {
         let decision = decide(request, &proofs, &card, &signals, now, &self.policy);
         self.count_failure(request, &decision, None, now);
         let answer = Answer::of_decision(&decision);
-        let (Some(desk), Some(fact)) = (&mut desk, decision.fact(request, &card)) else {
+        let (Some(desk), Some(fact)) = (&mut desk, decision.fact(request, &proofs, &card)) else {
             return Given::of(answer, Ticket::Now, place);
         };
         if !held.has_room(now.unix_ms) {
@@ -476,29 +566,19 @@ impl Engine {
         Given::of(answer, Ticket::After(seq), place)
     }
 
-    fn decide_known(
-        &self,
-        cell: &Cell,
-        request: &Request,
-        mark: Mark,
-        now: Now,
-        tally: &mut Tally,
-    ) -> Given {
+    fn decide_known(&self, case: Case<'_>, mark: Mark, now: Now, tally: &mut Tally) -> Given {
+        let Case { request, cell, .. } = case;
         let mut proofs = Proofs::default();
         let mut pvv = None;
         loop {
             match self.decide_locked(cell, (request, mark), &proofs, now, tally, &mut pvv) {
                 Pass::Given(given) => return given,
-                // Outside every lock: from the request and what of the card never changes.
-                Pass::Prove(ProofKind::NewPin) => {
-                    let block = request.new_pin_block.as_ref().zip(cell.pan());
-                    let hsm = self.shard.hsm();
-                    proofs.new_pin = block.map(|(block, pan)| hsm.read_new_pin(block, pan));
-                }
-                Pass::Prove(ProofKind::Pin) => {
-                    let block = request.pin_block.as_ref().zip(cell.pan());
-                    let hsm = self.shard.hsm();
-                    proofs.pin = block.map(|(block, pan)| hsm.verify_pin(block, pan, pvv));
+                // Outside every lock: from the message and what of the card never changes.
+                Pass::Prove(kind) => {
+                    if case.prove(kind, pvv, self.shard.hsm(), &mut proofs).is_err() {
+                        let answer = Reason::Internal.into();
+                        return Given::of(answer, Ticket::Now, Some(request.place));
+                    }
                 }
             }
         }
@@ -547,14 +627,14 @@ impl Engine {
         self.count_failure(request, &decision, Some(card.id()), now);
         let given = |answer, ticket| Pass::Given(Given::of(answer, ticket, place));
         let changes_nothing = match &decision {
-            Decision::Decline(decline) => decline.pin_tries.is_none(),
+            Decision::Decline(decline) => decline.changes_nothing(),
             Decision::Approve(_) | Decision::Need(_) => false,
         };
         if changes_nothing && !card.enters_decline(now, self.policy.declines_per_card_hour) {
             card.count_decline();
             return given(Answer::of_decision(&decision), Ticket::Now);
         }
-        let Some(fact) = decision.fact(request, &card) else {
+        let Some(fact) = decision.fact(request, proofs, &card) else {
             // A fee was told: what it reveals is no state of the card.
             return given(Answer::of_decision(&decision), Ticket::Now);
         };

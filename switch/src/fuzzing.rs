@@ -6,7 +6,7 @@ use cekr_issuer::policy::{CashpointRequires, EcommerceRequires};
 use cekr_issuer::{Amount, CardStatus, Channels, Controls, LocalDate, Now, Policy};
 
 use crate::answers::AnswersConfig;
-use crate::engine::{Engine, Link, Outgoing};
+use crate::engine::{Engine, Link, MacRule, Outgoing};
 use crate::journal::{Journal, JournalConfig};
 use crate::keyring::Keyring;
 use crate::shard::{NewCard, Shard};
@@ -27,7 +27,7 @@ pub fn engine(octets: &[u8]) {
         2 => (&ISO87BINARY, Framing::Nac),
         _ => (&CEKR87, Framing::None),
     };
-    let link = Link { id: 0, spec, framing, octets_max: 4_096 };
+    let link = Link { id: 0, spec, framing, octets_max: 4_096, mac: MacRule::Off };
     let now = Now { unix_ms: 1_795_000_000_000, local_date: LocalDate::new(2026, 11, 22) };
     let mut out = Outgoing::default();
     let _ = engine.handle_read(&link, input, now, &mut out);

@@ -32,6 +32,7 @@ use aes::cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use aes_gcm_siv::aead::AeadInOut;
 use aes_gcm_siv::aead::inout::InOutBuf;
 use aes_gcm_siv::{Aes256GcmSiv, Nonce, Tag};
+use cekr_emv::crypto::tr31::{BlockError, ProtectionKey};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -121,6 +122,14 @@ impl StartKey {
             Origin::Development => true,
             Origin::Given => *self.key == DEVELOPMENT_KEY,
         }
+    }
+
+    /// The same key as the one that protects key blocks, AES with 256 bits.
+    ///
+    /// # Errors
+    /// None: thirty-two octets are such a key.
+    pub fn protection_key(&self) -> Result<ProtectionKey, BlockError> {
+        ProtectionKey::aes(&*self.key)
     }
 
     /// Tells start keys apart without telling the key.

@@ -24,6 +24,7 @@ use crate::disk::{Disk, FileDisk, TakeError};
 use crate::engine::{Engine, Link};
 use crate::entropy;
 use crate::entry_view::moment;
+use crate::hsm::{CardKeys, Hsm, KeysError, SoftHsm};
 use crate::http::token::{self, Token};
 use crate::http::{self, Api, ApiParts, TokenPlace};
 use crate::journal::{Cut, Journal, JournalFailure, JournalId, OpenError, Recovered};
@@ -128,6 +129,9 @@ pub enum StartError {
         /// Why.
         cause: OpenError,
     },
+    /// A key block of the settings cannot be used.
+    #[error("{0}\nhelp: `cekr keys` makes key blocks under the start key (CEKR_START_KEY)")]
+    CardKeys(#[from] KeysError),
     /// The directory's keys cannot be had.
     #[error("{}: {cause}", dir.display())]
     Keys {
@@ -210,7 +214,7 @@ impl Server {
                 (shard, Some(recovered))
             }
         };
-        let shard = Arc::new(shard);
+        let shard = Arc::new(shard.with_hsm(security_module(&config, &options.start_key)?));
         let journal = shard.journal().clone();
         let token_place = token_place(&config);
         let token = token::find(&config.http.operator_token, &token_place).map_err(|cause| {
@@ -335,6 +339,7 @@ impl Server {
                     spec: listener.spec.spec(),
                     framing: listener.framing.framing(),
                     octets_max: frame_octets_max(&config),
+                    mac: listener.mac.into(),
                 },
                 name: iso_addrs.get(index).map(ToString::to_string).unwrap_or_default(),
                 ordered: listener.ordered,
@@ -531,6 +536,18 @@ impl Edge {
         });
         http::serve(self.http, self.api, stopped).await;
     }
+}
+
+/// The module with the keys of the settings; says loudly which of them everybody knows.
+fn security_module(config: &Config, start_key: &StartKey) -> Result<Arc<dyn Hsm>, StartError> {
+    let (keys, tests) = CardKeys::load(&config.keys.blocks(), start_key)?;
+    if !tests.is_empty() {
+        tracing::warn!(
+            keys = tests.join(" "),
+            "DEVELOPMENT CARD KEYS: everybody knows them; set [keys] before real cards are issued"
+        );
+    }
+    Ok(Arc::new(SoftHsm::new(keys)))
 }
 
 fn in_memory(config: &Config) -> Shard {

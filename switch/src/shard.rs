@@ -22,12 +22,12 @@ use cekr_issuer::{
 use crate::answers::{Answers, AnswersConfig};
 use crate::clearing::LinesSeen;
 use crate::desk::{DeskState, Desks};
-use crate::hsm::SoftHsm;
+use crate::hsm::{Hsm, SoftHsm};
 use crate::journal::{Full, Journal, Urgency};
 use crate::keyring::Keyring;
 use crate::ledger::Ledger;
 use crate::planted::{self, Fault};
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::table::{AddError, CardTable, Cell, Profile};
 
 /// The state of a node, and the journal that it rests on.
@@ -36,7 +36,7 @@ pub struct Shard {
     answers: Answers,
     journal: Journal,
     keyring: Keyring,
-    hsm: SoftHsm,
+    hsm: Arc<dyn Hsm>,
     directory: Mutex<Directory>,
     desks: Desks,
     ledger: Mutex<Ledger>,
@@ -141,7 +141,7 @@ impl Shard {
             answers,
             journal,
             keyring,
-            hsm: SoftHsm::development(),
+            hsm: Arc::new(SoftHsm::development()),
             directory: Mutex::default(),
             desks: Desks::default(),
             ledger: Mutex::default(),
@@ -174,10 +174,17 @@ impl Shard {
         &self.keyring
     }
 
+    /// The same with this module in place of the one with the published test keys.
+    #[must_use]
+    pub fn with_hsm(mut self, hsm: Arc<dyn Hsm>) -> Self {
+        self.hsm = hsm;
+        self
+    }
+
     /// The module that verifies.
     #[must_use]
-    pub const fn hsm(&self) -> &SoftHsm {
-        &self.hsm
+    pub fn hsm(&self) -> &dyn Hsm {
+        &*self.hsm
     }
 
     /// When the newest entry was made, ms since 1970.

@@ -19,13 +19,14 @@ use cekr_issuer::{
 };
 use cekr_switch::answers::AnswersConfig;
 use cekr_switch::control::{ChannelsPatch, Control};
-use cekr_switch::engine::{Engine, Link, Outgoing};
+use cekr_switch::engine::{Engine, Link, MacRule, Outgoing};
 use cekr_switch::journal::{Journal, JournalConfig, SimDisk};
 use cekr_switch::keyring::Keyring;
 use cekr_switch::shard::{NewCard, Shard};
 
 const NOW: Now = Now { unix_ms: 1_795_341_600_000, local_date: LocalDate::new(2026, 11, 22) };
-const LINK: Link = Link { id: 1, spec: &CEKR87, framing: Framing::Be2, octets_max: 4_096 };
+const LINK: Link =
+    Link { id: 1, spec: &CEKR87, framing: Framing::Be2, octets_max: 4_096, mac: MacRule::Off };
 const PANS: [u64; 2] = [4_761_730_000_000_011, 4_761_730_000_000_029];
 const OPENING: u64 = 1_000_00;
 

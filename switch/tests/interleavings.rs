@@ -28,7 +28,7 @@ use cekr_issuer::{
 };
 use cekr_switch::answers::AnswersConfig;
 use cekr_switch::control::{ChannelsPatch, Control};
-use cekr_switch::engine::{Engine, Link, Outgoing, Ticket};
+use cekr_switch::engine::{Engine, Link, MacRule, Outgoing, Ticket};
 use cekr_switch::journal::{Journal, JournalConfig, SimDisk};
 use cekr_switch::keyring::Keyring;
 use cekr_switch::shard::{NewCard, Shard};
@@ -37,7 +37,8 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner, thread};
 
 const NOW: Now = Now { unix_ms: 1_795_341_600_000, local_date: LocalDate::new(2026, 11, 22) };
-const LINK: Link = Link { id: 1, spec: &CEKR87, framing: Framing::Be2, octets_max: 4_096 };
+const LINK: Link =
+    Link { id: 1, spec: &CEKR87, framing: Framing::Be2, octets_max: 4_096, mac: MacRule::Off };
 const PAN: u64 = 4_761_730_000_000_011;
 const CARD: CardId = CardId(0);
 /// Enough for two purchases of 4.00, not for three.

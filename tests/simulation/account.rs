@@ -454,6 +454,10 @@ impl Account {
         {
             return Err(say("57"));
         }
+        // The world's chips send a counter and nothing that was sealed with it.
+        if read.told.text(55).is_some() {
+            return Err(say("82"));
+        }
         let forgiven = self.judge_pin(read, needs_chip || ask == Ask::PinChange)?;
         let approved = Verdict { has_auth_code: true, ..say("00") };
         if ask == Ask::PinChange {

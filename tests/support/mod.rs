@@ -5,6 +5,8 @@
 //! skipped; only the socket and the clock are absent.
 #![allow(dead_code, reason = "each suite uses its part")]
 
+pub mod chip;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,7 +22,7 @@ use cekr_issuer::policy::{Abuse, CashpointRequires, EcommerceRequires, Limits};
 use cekr_issuer::{Amount, CardStatus, Channels, Controls, Entry, LocalDate, Now, Policy, Seq};
 use cekr_switch::answers::AnswersConfig;
 use cekr_switch::control::{ChannelsPatch, Control};
-use cekr_switch::engine::{Engine, Link, Outgoing, Ticket};
+use cekr_switch::engine::{Engine, Link, MacRule, Outgoing, Ticket};
 use cekr_switch::journal::{Journal, JournalConfig};
 use cekr_switch::keyring::Keyring;
 use cekr_switch::shard::{NewCard, Shard};
@@ -77,7 +79,7 @@ pub fn after_ms(ms: u64) -> Now {
 pub struct Told {
     /// The message type.
     pub mti: u16,
-    /// The elements; those of class b (52, 55, 64) as the hexadecimal of their octets.
+    /// The elements; those of class b (52, 55, 64, 128) as the hexadecimal of their octets.
     pub elements: BTreeMap<u8, String>,
 }
 
@@ -128,7 +130,7 @@ impl Told {
         let mut writer = Writer::new(spec, mti, FieldSet::of(&present), &mut out).unwrap();
         for (de, value) in &self.elements {
             let written = match de {
-                52 | 55 | 64 => writer.octets(*de, &hex_octets(value)),
+                52 | 55 | 64 | 128 => writer.octets(*de, &hex_octets(value)),
                 _ => writer.text(*de, value.as_bytes()),
             };
             written.unwrap_or_else(|error| panic!("DE {de} = {value:?}: {error:?}"));
@@ -266,6 +268,8 @@ pub fn no_limits() -> Limits {
         cash_count_day: 0,
         pos_day: zero,
         online_day: zero,
+        contactless_max: zero,
+        contactless_sum: zero,
         load_day: zero,
         load_month: zero,
         balance_max: zero,
@@ -334,7 +338,8 @@ impl Bank {
         let shard = Arc::new(shard);
         let control = Control::new(Arc::clone(&shard), Arc::new(policy.clone()));
         let engine = Arc::new(Engine::new(shard, policy));
-        let link = Link { id: 1, spec: dialect.spec, framing: dialect.framing, octets_max: 4_096 };
+        let (spec, framing) = (dialect.spec, dialect.framing);
+        let link = Link { id: 1, spec, framing, octets_max: 4_096, mac: MacRule::Off };
         Self { engine, control, link, now: MORNING, out: Outgoing::default() }
     }
 

@@ -56,6 +56,25 @@ pub fn decipher_format0(zpk: &Key<Zpk>, block: [u8; 8], pan: u64) -> Result<Pin,
     pin
 }
 
+/// Deciphers a block of format 0 or 3 under a zone key and reads its PIN.
+///
+/// The block itself says which of the two it is; no other format is taken, so that a block cannot
+/// be read as something that it was not made as.
+///
+/// # Errors
+///
+/// As [`decode_format0`].
+pub fn decipher_zone(zpk: &Key<Zpk>, block: [u8; 8], pan: u64) -> Result<Pin, PinBlockError> {
+    let mut clear = zpk.cipher().decrypt(block);
+    let [control, ..] = clear;
+    let pin = match control >> 4 {
+        3 => decode_format3(clear, pan),
+        _ => decode_format0(clear, pan),
+    };
+    clear.zeroize();
+    pin
+}
+
 /// Packs a PIN into a clear format 0 block, which the caller must encipher and wipe.
 pub fn encode_format0(pin: &Pin, pan: u64) -> [u8; 8] {
     (field(0, pin, u64::MAX) ^ account_digits(pan)).to_be_bytes()
@@ -300,6 +319,23 @@ mod tests {
             if let Ok(pin) = decode_format0(block, pan) {
                 prop_assert_eq!(encode_format0(&pin, pan), block);
             }
+        }
+    }
+
+    #[test]
+    fn a_zone_takes_formats_0_and_3_and_no_other() {
+        use crate::keys::{Key, Zpk};
+        let (zpk, pan) = (Key::<Zpk>::development(), 4_761_730_000_000_011);
+        let pin = super::Pin::parse(b"12345").expect("five digits");
+        let clear = [
+            (super::encode_format0(&pin, pan), true),
+            (super::encode_format1(&pin, 7), false),
+            (super::encode_format2(&pin), false),
+            (super::encode_format3(&pin, pan, 0x0123_4567_89AB_CDEF), true),
+        ];
+        for (block, is_taken) in clear {
+            let read = super::decipher_zone(&zpk, zpk.encipher_block(block), pan);
+            assert_eq!(read.ok(), is_taken.then(|| pin.clone()));
         }
     }
 }

@@ -19,6 +19,9 @@ impl Card {
             limited,
             pvv,
             pin_tries_left,
+            atc_last,
+            atc_seen,
+            contactless,
             spent,
             declines,
             due_first,
@@ -34,8 +37,11 @@ impl Card {
         out.amount(*held);
         out.put([u8::from(*limited), u8::from(pvv.is_some()), *pin_tries_left]);
         out.put(pvv.unwrap_or_default().to_le_bytes());
+        out.put(atc_last.to_le_bytes());
+        out.number(*atc_seen);
+        out.small(*contactless);
         spent.write_state(out);
-        out.number(declines.hour);
+        out.number(declines.hour.into());
         out.small(declines.entered);
         out.small(declines.counted);
         out.number(*due_first);
@@ -54,7 +60,8 @@ impl Card {
         }
     }
 
-    pub(crate) fn read_state(from: &mut Reader<'_>) -> Result<Self, SnapshotError> {
+    /// `version` is the layout's: the first knows no chip.
+    pub(crate) fn read_state(from: &mut Reader<'_>, version: u8) -> Result<Self, SnapshotError> {
         let id = CardId(from.small()?);
         let controls = Controls::from_word(from.number()?);
         let balance = from.balance()?;
@@ -63,9 +70,13 @@ impl Card {
         let has_pvv = from.flag()?;
         let [pin_tries_left] = from.take()?;
         let pvv = u16::from_le_bytes(from.take()?);
+        let (atc_last, atc_seen, contactless) = match version {
+            1 => (0, 0, 0),
+            _ => (u16::from_le_bytes(from.take()?), from.number()?, from.small()?),
+        };
         let spent = Spent::read_state(from)?;
-        let declines =
-            Declines { hour: from.number()?, entered: from.small()?, counted: from.small()? };
+        let hour = u32::try_from(from.number()?).map_err(|_| SnapshotError::BadField)?;
+        let declines = Declines { hour, entered: from.small()?, counted: from.small()? };
         let due_first = from.number()?;
         let last_seq = Seq(from.number()?);
         let last_at = from.number()?;
@@ -85,6 +96,9 @@ impl Card {
             limited,
             pvv: has_pvv.then_some(pvv),
             pin_tries_left,
+            atc_last,
+            atc_seen,
+            contactless,
             spent,
             declines,
             due_first,

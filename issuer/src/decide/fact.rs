@@ -9,6 +9,7 @@ use crate::entry::{
 };
 use crate::key::RequestKey;
 use crate::money::Amount;
+use crate::proof::Proofs;
 use crate::reason::Reason;
 use crate::request::Request;
 
@@ -18,7 +19,7 @@ impl Decision {
     ///
     /// The answer is part of the fact, balances after it included.
     #[must_use]
-    pub fn fact(&self, request: &Request, card: &Card) -> Option<Fact> {
+    pub fn fact(&self, request: &Request, proofs: &Proofs, card: &Card) -> Option<Fact> {
         if let Self::Approve(Effect::Park { cause, original }) = self {
             return Some(parked(request, card, *cause, *original));
         }
@@ -27,10 +28,14 @@ impl Decision {
         }
         match self {
             Self::Approve(Effect::Authorize(authorization)) => {
-                Some(authorized(request, card, authorization))
+                let mut fact = authorized(request, card, authorization);
+                if let Fact::Authorized(authorized) = &mut fact {
+                    authorized.answered = with_proofs(authorized.answered, proofs);
+                }
+                Some(fact)
             }
             Self::Approve(Effect::ChangePin { pvv }) => Some(Fact::PinChanged(PinChanged {
-                answered: answered(request, card, Reason::Approved),
+                answered: with_proofs(answered(request, card, Reason::Approved), proofs),
                 pvv: *pvv,
             })),
             Self::Approve(Effect::Complete(completion)) => {
@@ -40,7 +45,7 @@ impl Decision {
                 Some(Fact::DeclinedElsewhere(answered(request, card, Reason::Approved)))
             }
             Self::Approve(Effect::Inquire { reason, pin_tries }) => {
-                let answered = answered(request, card, *reason);
+                let answered = with_proofs(answered(request, card, *reason), proofs);
                 Some(Fact::Inquired(Answered { pin_tries: *pin_tries, ..answered }))
             }
             Self::Approve(Effect::Park { .. } | Effect::QuoteFee { .. }) | Self::Need(_) => None,
@@ -60,6 +65,7 @@ impl Decision {
             Self::Decline(decline) => Some(Fact::Declined(Answered {
                 missing: decline.missing,
                 pin_tries: decline.pin_tries,
+                chip: decline.chip,
                 ..answered(request, card, decline.reason)
             })),
         }
@@ -86,7 +92,15 @@ pub(super) fn answered(request: &Request, card: &Card, reason: Reason) -> Answer
         country: request.country.unwrap_or_default(),
         rrn: request.rrn.unwrap_or(NO_RRN),
         merchant: request.merchant.unwrap_or(NO_MERCHANT),
+        chip: None,
+        is_pin_proven: false,
     }
+}
+
+/// What was proven on the way to an approval.
+fn with_proofs(answered: Answered, proofs: &Proofs) -> Answered {
+    let (chip, is_pin_proven) = (proofs.chip_approved(), proofs.is_pin_proven());
+    Answered { chip, is_pin_proven, ..answered }
 }
 
 pub(super) fn authorized(request: &Request, card: &Card, authorization: &Authorization) -> Fact {

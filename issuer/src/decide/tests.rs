@@ -18,6 +18,7 @@ use crate::controls::Controls;
 use crate::entry::{Answered, CardId, Issued, LoadSource, Loaded, Name, Reference};
 use crate::money::Balance;
 use crate::policy::Bin;
+use crate::proof::{ChipFault, ChipRight, ChipScript, ChipVersion};
 use crate::request::{Alarms, Outcome, ReversalAsk};
 use crate::time::LocalDate;
 
@@ -64,8 +65,25 @@ fn withdrawal() -> Request {
         pin_block: Some(PinBlock::new([7; 8])),
         new_pin_block: None,
         has_chip_data: true,
+        has_verification_value: true,
+        has_aes_pin: false,
         partial_allowed: false,
         alarms: Alarms::default(),
+    }
+}
+
+/// A cryptogram that is right, of this counter.
+fn cryptogram(atc: u16) -> ChipRight {
+    ChipRight {
+        seen: ChipSeen {
+            atc: atc.to_be_bytes(),
+            arqc: [0xA9; 8],
+            version: ChipVersion::Cvn18,
+            script: None,
+        },
+        findings: Findings::Fine,
+        has_verified_pin: false,
+        is_pin_blocked: false,
     }
 }
 
@@ -110,6 +128,8 @@ impl Case {
         Self {
             request: withdrawal(),
             proofs: Proofs {
+                chip: Some(ChipProof::Right(cryptogram(28))),
+                cvv: Some(CvvProof::Right),
                 pin: Some(PinProof::Right),
                 new_pin: Some(NewPinProof::Read { pvv: 4321 }),
             },
@@ -159,6 +179,11 @@ fn row(reason: Reason, about: &'static str, hit: fn(&mut Case)) -> Row {
     Row { reason, about, hit }
 }
 
+/// Where a reason stands in the order of the decision; its number is its age.
+fn place(reason: Reason) -> usize {
+    Reason::ALL.iter().position(|one| *one == reason).unwrap()
+}
+
 /// The rows that are decided here, in their order.
 fn rows() -> Vec<Row> {
     vec![
@@ -197,6 +222,33 @@ fn rows() -> Vec<Row> {
         }),
         row(Reason::AmountZero, "amount", |case| case.request.amount = Amount::from_minor(0)),
         row(Reason::FallbackRefused, "chip", |case| case.request.has_chip_data = false),
+        row(Reason::ChipFormat, "cryptogram", |case| {
+            case.proofs.chip = Some(ChipProof::Refused(ChipFault::Format));
+        }),
+        row(Reason::ChipNotArqc, "cryptogram", |case| {
+            case.proofs.chip = Some(ChipProof::Refused(ChipFault::NoRequest));
+        }),
+        row(Reason::ChipUnsupported, "cryptogram", |case| {
+            case.proofs.chip = Some(ChipProof::Refused(ChipFault::Unsupported));
+        }),
+        row(Reason::ChipInvalid, "cryptogram", |case| {
+            case.proofs.chip = Some(ChipProof::Refused(ChipFault::Invalid));
+        }),
+        row(Reason::ChipReplay, "cryptogram", |case| {
+            let seen = Some(cryptogram(28).seen);
+            let answered = answered(&case.request, &case.card, Reason::InsufficientFunds);
+            happens(&mut case.card, Fact::Declined(Answered { chip: seen, ..answered }));
+        }),
+        row(Reason::ChipCounter, "cryptogram", |case| {
+            case.proofs.chip = Some(ChipProof::Right(cryptogram(229)));
+        }),
+        row(Reason::ChipFindings, "cryptogram", |case| {
+            let findings = Findings::Refused;
+            case.proofs.chip = Some(ChipProof::Right(ChipRight { findings, ..cryptogram(28) }));
+        }),
+        row(Reason::CvvWrong, "verification value", |case| {
+            case.proofs.cvv = Some(CvvProof::Wrong);
+        }),
         row(Reason::PinTriesExceeded, "tries", |case| {
             let refused = Answered {
                 pin_tries: Some(0),
@@ -356,6 +408,7 @@ fn part_is_approved_only_of_goods_in_euros_and_only_where_something_is_left() {
         case.request.amount = Amount::from_minor(100_01);
         case.request.transaction_amount = Amount::from_minor(100_01);
         case.request.partial_allowed = true;
+        case.request.has_chip_data = false;
         change(&mut case);
         case.decide()
     };
@@ -365,7 +418,11 @@ fn part_is_approved_only_of_goods_in_euros_and_only_where_something_is_left() {
     let declined = Decision::Decline(Reason::InsufficientFunds.into());
     assert_eq!(asks(&|case| case.request.partial_allowed = false), declined);
     assert_eq!(asks(&|case| case.request.cash = Amount::from_minor(10_00)), declined);
-    assert_eq!(asks(&|case| case.request.place = Place::Cashpoint), declined);
+    let at_cashpoint = asks(&|case| {
+        case.request.place = Place::Cashpoint;
+        case.policy.cashpoint_requires = CashpointRequires::Any;
+    });
+    assert_eq!(at_cashpoint, declined);
     assert_eq!(asks(&|case| case.card = card(CardStatus::Active, 0)), declined);
     let dollars = CurrencyCode::new(840).unwrap();
     assert_eq!(asks(&|case| case.request.currency = dollars), declined);
@@ -380,7 +437,7 @@ fn a_pin_is_asked_for_only_when_the_rows_before_it_let_the_request_pass() {
             continue;
         }
         case.proofs.pin = None;
-        let comes_before = reason < Reason::PinWrong || reason == Reason::PinMissing;
+        let comes_before = place(reason) < place(Reason::PinWrong);
         let expected = if comes_before {
             matches!(case.decide(), Decision::Decline(_))
         } else {
@@ -402,16 +459,19 @@ fn only_a_wrong_pin_counts_a_try_and_only_a_used_try_is_given_back() {
     case.proofs.pin = Some(PinProof::Unreadable);
     assert_eq!(tries(case.decide()), None);
     case.proofs.pin = Some(PinProof::Wrong);
-    for left in [2, 1, 0] {
+    for (atc, left) in [(1, 2), (2, 1), (3, 0)] {
+        case.proofs.chip = Some(ChipProof::Right(cryptogram(atc)));
         assert_eq!(tries(case.decide()), Some(left));
-        let fact = case.decide().fact(&case.request, &case.card).unwrap();
+        let fact = case.decide().fact(&case.request, &case.proofs, &case.card).unwrap();
         happens(&mut case.card, fact);
     }
+    case.proofs.chip = Some(ChipProof::Right(cryptogram(4)));
     assert_eq!(case.declined(), Some(Reason::PinTriesExceeded));
     let mut case = Case::plain();
     case.proofs.pin = Some(PinProof::Wrong);
-    let fact = case.decide().fact(&case.request, &case.card).unwrap();
+    let fact = case.decide().fact(&case.request, &case.proofs, &case.card).unwrap();
     happens(&mut case.card, fact);
+    case.proofs.chip = Some(ChipProof::Right(cryptogram(29)));
     case.proofs.pin = Some(PinProof::Right);
     assert_eq!(tries(case.decide()), Some(PIN_TRIES_MAX));
 }
@@ -420,7 +480,7 @@ fn only_a_wrong_pin_counts_a_try_and_only_a_used_try_is_given_back() {
 fn an_entry_counts_for_the_day_that_its_card_has_reached() {
     let mut case = Case::plain();
     let Decision::Approve(effect) = case.decide() else { panic!("approved") };
-    let fact = Decision::Approve(effect).fact(&case.request, &case.card).unwrap();
+    let fact = Decision::Approve(effect).fact(&case.request, &case.proofs, &case.card).unwrap();
     happens(&mut case.card, fact);
     let before_midnight = Now { local_date: LocalDate::new(2026, 11, 21), ..NOW };
     let late = entry(&case.card, before_midnight, Fact::DeclinesCounted { count: 1 });
@@ -431,8 +491,9 @@ fn an_entry_counts_for_the_day_that_its_card_has_reached() {
 fn holds_fall_due_in_the_order_of_their_expiry_and_a_reversed_one_never_does() {
     let mut card = card(CardStatus::Active, 1_000_00);
     let mut holds = Vec::new();
-    for hold_days in [5, 2, 30, 2] {
+    for (atc, hold_days) in [(1, 5), (2, 2), (3, 30), (4, 2)] {
         let mut case = Case::plain();
+        case.proofs.chip = Some(ChipProof::Right(cryptogram(atc)));
         case.card = card.clone();
         case.policy.limits.cash_count_day = 0;
         case.request.key.class = 1;
@@ -440,7 +501,7 @@ fn holds_fall_due_in_the_order_of_their_expiry_and_a_reversed_one_never_does() {
             panic!("approved")
         };
         let effect = Effect::Authorize(Authorization { hold_days, ..approved });
-        let fact = Decision::Approve(effect).fact(&case.request, &card).unwrap();
+        let fact = Decision::Approve(effect).fact(&case.request, &case.proofs, &card).unwrap();
         happens(&mut card, fact);
         holds.push(card.last_seq());
     }
@@ -450,7 +511,8 @@ fn holds_fall_due_in_the_order_of_their_expiry_and_a_reversed_one_never_does() {
         fee: Amount::from_minor(15_00),
         ..Reversal::default()
     };
-    let fact = Decision::Approve(Effect::Reverse(reversal)).fact(&withdrawal(), &card).unwrap();
+    let given_back = Decision::Approve(Effect::Reverse(reversal));
+    let fact = given_back.fact(&withdrawal(), &Proofs::default(), &card).unwrap();
     happens(&mut card, fact);
     let later = Now { unix_ms: NOW.unix_ms + 40 * 24 * 60 * 60 * 1_000, ..NOW };
     let mut ended = Vec::new();
@@ -462,4 +524,128 @@ fn holds_fall_due_in_the_order_of_their_expiry_and_a_reversed_one_never_does() {
     assert_eq!(ended, [holds[1], holds[3], holds[2]]);
     assert_eq!(card.held(), Amount::default());
     assert_eq!(card.balance(), card.available());
+}
+
+/// Lets the decision of `case` happen, and gives it.
+fn carried_out(case: &mut Case) -> Decision {
+    let decision = case.decide();
+    if let Some(fact) = decision.fact(&case.request, &case.proofs, &case.card) {
+        happens(&mut case.card, fact);
+    }
+    decision
+}
+
+#[test]
+fn a_counter_moves_with_every_answer_behind_the_chips_row_and_with_none_before_it() {
+    for Row { reason, hit, .. } in rows() {
+        let mut case = Case::plain();
+        hit(&mut case);
+        let before = case.card.counters_used();
+        let Decision::Decline(decline) = carried_out(&mut case) else { panic!("{reason:?}") };
+        let moves = place(reason) >= place(Reason::ChipFindings);
+        let jumps = reason == Reason::ChipCounter;
+        assert_eq!(decline.moves_counter, moves || jumps, "{reason:?}");
+        assert_eq!(case.card.counters_used() != before, moves || jumps, "{reason:?}");
+        let is_answered = moves || matches!(reason, Reason::ChipCounter | Reason::ChipReplay);
+        assert_eq!(decline.chip.is_some(), is_answered, "{reason:?}");
+        if moves {
+            assert_eq!(case.declined(), Some(Reason::ChipReplay), "the same once more");
+        }
+    }
+}
+
+#[test]
+fn one_cryptogram_approves_once_and_a_jump_is_let_through_the_second_time() {
+    let mut case = Case::plain();
+    assert!(matches!(carried_out(&mut case), Decision::Approve(_)));
+    assert_eq!(case.card.counters_used().last(), 28);
+    assert_eq!(case.declined(), Some(Reason::ChipReplay));
+    case.proofs.chip = Some(ChipProof::Right(cryptogram(27)));
+    assert!(matches!(carried_out(&mut case), Decision::Decline(Decline { reason, .. })
+        if reason == Reason::InsufficientFunds));
+    assert_eq!(case.declined(), Some(Reason::ChipReplay), "a decline has used it up as well");
+    case.proofs.chip = Some(ChipProof::Right(cryptogram(u16::MAX)));
+    assert_eq!(case.declined(), Some(Reason::ChipCounter));
+    case.proofs.chip = Some(ChipProof::Right(cryptogram(1_000)));
+    carried_out(&mut case);
+    case.proofs.chip = Some(ChipProof::Right(cryptogram(1_001)));
+    assert_eq!(case.declined(), Some(Reason::InsufficientFunds));
+}
+
+#[test]
+fn a_chip_is_asked_about_before_a_pin_and_only_where_it_came() {
+    let mut case = Case::plain();
+    case.proofs = Proofs::default();
+    assert_eq!(case.decide(), Decision::Need(ProofKind::Chip));
+    case.proofs.chip = Case::plain().proofs.chip;
+    assert_eq!(case.decide(), Decision::Need(ProofKind::Cvv));
+    case.proofs.cvv = Some(CvvProof::Absent);
+    assert_eq!(case.decide(), Decision::Need(ProofKind::Pin));
+    case.proofs.chip = Some(ChipProof::Absent);
+    assert_eq!(case.declined(), Some(Reason::FallbackRefused), "cash wants more");
+    case.policy.cashpoint_requires = CashpointRequires::Any;
+    assert_eq!(case.decide(), Decision::Need(ProofKind::Pin));
+    case.request.has_chip_data = false;
+    case.request.has_verification_value = false;
+    case.proofs = Proofs::default();
+    assert_eq!(case.decide(), Decision::Need(ProofKind::Pin));
+}
+
+/// A purchase over the air of so many cents.
+fn tapped(cents: u64) -> Case {
+    let mut case = Case::of(Ask::Purchase);
+    case.card = card(CardStatus::Active, 1_000_00);
+    case.proofs = Proofs { chip: case.proofs.chip, ..Proofs::default() };
+    case.request = Request {
+        amount: Amount::from_minor(cents),
+        cash: Amount::default(),
+        place: Place::Shop,
+        needs: Channels::NONE,
+        entry_mode: PosEntryMode::new(71).unwrap(),
+        mcc: Mcc::new(5411).unwrap(),
+        pin_block: None,
+        has_verification_value: false,
+        ..case.request
+    };
+    case
+}
+
+#[test]
+fn over_the_air_a_pin_is_asked_for_above_fifty_euros_and_after_a_hundred_and_fifty() {
+    assert_eq!(tapped(50_00).declined(), None);
+    assert_eq!(tapped(50_01).declined(), Some(Reason::PinRequired));
+    let mut case = tapped(50_00);
+    for atc in 1..=3 {
+        case.proofs.chip = Some(ChipProof::Right(cryptogram(atc)));
+        assert!(matches!(carried_out(&mut case), Decision::Approve(_)));
+    }
+    case.request.amount = Amount::from_minor(1);
+    case.proofs.chip = Some(ChipProof::Right(cryptogram(4)));
+    assert_eq!(case.declined(), Some(Reason::PinRequired));
+    case.request.mcc = Mcc::new(4111).unwrap();
+    assert_eq!(case.declined(), None, "a fare");
+    let mut with_pin = tapped(60_00);
+    with_pin.card = case.card;
+    with_pin.proofs.chip = Some(ChipProof::Right(cryptogram(5)));
+    with_pin.request.pin_block = Some(PinBlock::new([7; 8]));
+    with_pin.proofs.pin = Some(PinProof::Right);
+    assert!(matches!(carried_out(&mut with_pin), Decision::Approve(_)));
+    assert_eq!(with_pin.card.contactless().minor(), 0, "a PIN begins it anew");
+    with_pin.request = tapped(50_00).request;
+    with_pin.proofs = Proofs { chip: Some(ChipProof::Right(cryptogram(6))), ..Proofs::default() };
+    assert_eq!(with_pin.declined(), None);
+}
+
+#[test]
+fn a_blocked_chip_is_told_to_take_pins_again_where_the_pin_is_right() {
+    let mut case = Case::plain();
+    let right = ChipRight { is_pin_blocked: true, ..cryptogram(28) };
+    case.proofs.chip = Some(ChipProof::Right(right));
+    let approved = case.decide().fact(&case.request, &case.proofs, &case.card).unwrap();
+    let Fact::Authorized(authorized) = approved else { panic!("approved") };
+    assert_eq!(authorized.answered.chip.unwrap().script, Some(ChipScript::PinUnblock));
+    assert!(authorized.answered.is_pin_proven);
+    case.proofs.pin = Some(PinProof::Wrong);
+    let Decision::Decline(decline) = case.decide() else { panic!("declined") };
+    assert_eq!(decline.chip.unwrap().script, None);
 }

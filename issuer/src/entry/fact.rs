@@ -7,6 +7,7 @@ use crate::channel::Channels;
 use crate::controls::Controls;
 use crate::key::RequestKey;
 use crate::money::{Amount, Balance};
+use crate::proof::ChipSeen;
 use crate::reason::Reason;
 use crate::reconciliation::Totals;
 
@@ -96,6 +97,11 @@ pub struct Answered {
     pub rrn: Rrn,
     /// DE 42, or zeros.
     pub merchant: MerchantId,
+    /// The cryptogram that was found right: its answer is part of this one, and the card's counter
+    /// has moved by it.
+    pub chip: Option<ChipSeen>,
+    /// Whether the holder's PIN was found right.
+    pub is_pin_proven: bool,
 }
 
 /// An approval that moves or holds money.
@@ -651,6 +657,8 @@ impl Answered {
             country: [0; 2],
             rrn: NO_RRN,
             merchant: NO_MERCHANT,
+            chip: None,
+            is_pin_proven: false,
         }
     }
 

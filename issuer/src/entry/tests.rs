@@ -14,6 +14,7 @@ use crate::channel::Channels;
 use crate::controls::{CardStatus, Controls};
 use crate::key::RequestKey;
 use crate::money::Amount;
+use crate::proof::{ChipScript, ChipSeen, ChipVersion};
 use crate::reason::Reason;
 use crate::reconciliation::{Total, Totals};
 
@@ -87,8 +88,52 @@ fn answered() -> impl Strategy<Value = Answered> {
             country: texts.0,
             rrn: Rrn::new(texts.1),
             merchant: MerchantId::new(texts.2),
+            chip: None,
+            is_pin_proven: false,
         }
     })
+}
+
+fn chip() -> impl Strategy<Value = ChipSeen> {
+    let versions = alloc::vec![ChipVersion::Cvn10, ChipVersion::Cvn18, ChipVersion::Cvn22];
+    let script = prop::option::of(Just(ChipScript::PinUnblock));
+    (any::<[u8; 2]>(), any::<[u8; 8]>(), prop::sample::select(versions), script)
+        .prop_map(|(atc, arqc, version, script)| ChipSeen { atc, arqc, version, script })
+}
+
+/// An entry before which something was proven: a message type and a number that occur.
+fn verified() -> impl Strategy<Value = Entry> {
+    let fact = prop_oneof![
+        (answered(), 0..9_999_u16, amount(), sum_of_a_shard()).prop_map(
+            |(answered, _, cash, sum)| Fact::Authorized(Authorized {
+                answered,
+                // What adds to an estimate holds no cash.
+                cash: if matches!(sum, Sum::AddsTo(_)) { Amount::default() } else { cash },
+                place: Place::Shop,
+                hold_days: 5,
+                sum,
+                authority: Authority::Here,
+            })
+        ),
+        answered().prop_map(Fact::Declined),
+        answered().prop_map(Fact::Inquired),
+        (answered(), 0..=9_999_u16)
+            .prop_map(|(answered, pvv)| Fact::PinChanged(PinChanged { answered, pvv })),
+    ];
+    let mti = prop::sample::select(&[100_u16, 101, 200, 201][..]);
+    (entry(), 0..1_u64 << 47, fact, prop::option::of(chip()), any::<bool>(), mti).prop_map(
+        |(entry, previous, mut fact, chip, is_pin_proven, mti)| {
+            let answered = octets::verifiable(&mut fact).unwrap();
+            let mti = Mti::new(mti).unwrap();
+            *answered = Answered { chip, is_pin_proven, mti, ..*answered };
+            Entry { previous: Seq(previous), fact, ..entry }
+        },
+    )
+}
+
+fn sum_of_a_shard() -> impl Strategy<Value = Sum> {
+    let first = (0..1_u64 << 40).prop_map(Seq);
+    prop_oneof![first.prop_map(Sum::AddsTo), Just(Sum::Estimated), Just(Sum::Exact)]
 }
 
 fn controls() -> impl Strategy<Value = Controls> {
@@ -292,6 +337,15 @@ fn entry() -> impl Strategy<Value = Entry> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn what_was_proven_comes_back_with_all_else(entry in verified()) {
+        let octets = entry.encode();
+        let answered = entry.answered().unwrap();
+        let is_plain = answered.chip.is_none() && !answered.is_pin_proven;
+        prop_assert_eq!(octets[1], if is_plain { 1 } else { 2 });
+        prop_assert_eq!(Entry::decode(&octets), Ok(entry));
+    }
 
     #[test]
     fn an_entry_comes_back_as_it_was_written(entry in entry()) {

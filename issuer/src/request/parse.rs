@@ -64,6 +64,8 @@ const READ_OFF_A_CARD: FieldSet = FieldSet::of(&[35, 45, 52, 55]);
 /// What is decided by of DE 48.
 #[derive(Clone, Copy, Default)]
 struct Private<'a> {
+    has_aes_pin: bool,
+    has_cvv2: bool,
     has_eci: bool,
     new_pin_block: Option<&'a [u8]>,
     takes_part: bool,
@@ -80,6 +82,8 @@ impl<'a> Private<'a> {
         if view.spec().name() == CEKR87.name() && !parts.is_well_formed() {
             return Err(FORMAT_ERROR);
         }
+        self.has_aes_pin = parts.value(subfield::PIN_BLOCK).is_some();
+        self.has_cvv2 = parts.value(subfield::CVV2).is_some();
         self.has_eci = parts.value(subfield::ECI).is_some();
         self.new_pin_block = parts.value(subfield::NEW_PIN_BLOCK);
         self.takes_part = parts.value(subfield::PARTIAL_APPROVAL) == Some(b"1");
@@ -151,6 +155,8 @@ fn card(view: &View<'_>, mti: Mti, listener: u32, kind: Kind) -> Result<Inbound,
         pin_block: view.pin_block(),
         new_pin_block,
         has_chip_data: view.has(55),
+        has_verification_value: view.has(35) || read.private.has_cvv2,
+        has_aes_pin: read.private.has_aes_pin,
         partial_allowed: read.private.takes_part,
         alarms: alarm::of(&read, is_online, currency, (transaction_amount, amount)),
         ask,
@@ -293,11 +299,12 @@ fn new_pin_block(read: &Read<'_, '_>, ask: &Ask) -> Result<Option<PinBlock>, Rej
     if *ask != Ask::PinChange {
         return Ok(None);
     }
-    read.private
-        .new_pin_block
-        .and_then(octets_of_hex)
-        .map(|octets| Some(PinBlock::new(octets)))
-        .ok_or(FORMAT_ERROR)
+    let digits = read.private.new_pin_block.ok_or(FORMAT_ERROR)?;
+    // Of format 4 it is twice as long, and the shell takes it out of the message by itself.
+    if digits.len() == 32 && digits.iter().all(u8::is_ascii_hexdigit) {
+        return Ok(None);
+    }
+    octets_of_hex(digits).map(|octets| Some(PinBlock::new(octets))).ok_or(FORMAT_ERROR)
 }
 
 fn octets_of_hex(digits: &[u8]) -> Option<[u8; 8]> {

@@ -194,7 +194,7 @@ impl Account {
         let signals = Signals { original: OriginalSeen::Unseen, ..Signals::default() };
         let decision =
             decide(&request, &Proofs::default(), &self.card, &signals, self.now, &self.policy);
-        match decision.fact(&request, &self.card) {
+        match decision.fact(&request, &Proofs::default(), &self.card) {
             Some(fact) => self.enter(fact),
             None => Answer::of_decision(&decision),
         }

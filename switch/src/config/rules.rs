@@ -3,7 +3,10 @@
 use cekr_issuer::money::Amount;
 use cekr_issuer::policy::{self, Abuse, HoldDays, Limits, Policy};
 
-use super::settings::{AbroadScope, CashpointRequires, Config, EcommerceRequires, PosRequires};
+use super::settings::{
+    AbroadScope, CashpointRequires, Config, EcommerceRequires, MacWord, PosRequires,
+};
+use crate::engine::MacRule;
 use crate::journal::{JournalConfig, JournalId};
 
 impl Config {
@@ -34,6 +37,8 @@ impl Config {
                 cash_count_day: limits.cash_count_day,
                 pos_day: Amount::from_minor(limits.pos_day),
                 online_day: Amount::from_minor(limits.online_day),
+                contactless_max: Amount::from_minor(limits.contactless_max),
+                contactless_sum: Amount::from_minor(limits.contactless_sum),
                 load_day: Amount::from_minor(limits.load_day),
                 load_month: Amount::from_minor(limits.load_month),
                 balance_max: Amount::from_minor(limits.balance_max),
@@ -52,6 +57,7 @@ impl Config {
                 present: holds.present_days,
                 cashpoint: holds.cashpoint_days,
             },
+            atc_jump_max: if abuse.atc_jump_max == 0 { u16::MAX } else { abuse.atc_jump_max },
             declines_per_card_hour: policy.declines_per_card_hour,
         }
     }
@@ -77,6 +83,15 @@ impl From<PosRequires> for policy::PosRequires {
         match word {
             PosRequires::Any => Self::Any,
             PosRequires::Chip => Self::Chip,
+        }
+    }
+}
+
+impl From<MacWord> for MacRule {
+    fn from(word: MacWord) -> Self {
+        match word {
+            MacWord::Off => Self::Off,
+            MacWord::Required => Self::Required,
         }
     }
 }

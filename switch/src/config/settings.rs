@@ -9,6 +9,8 @@ use cekr_iso8583::{Framing, Spec};
 use cekr_issuer::policy;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::hsm::keys::KeyBlocks;
+
 /// Every setting of the switch.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -31,6 +33,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Failure counters.
     pub abuse: AbuseConfig,
+    /// The programme's keys.
+    pub keys: KeysConfig,
 }
 
 /// Where the data lies and how durable an answer is.
@@ -133,6 +137,18 @@ pub struct ListenerConfig {
     /// Silence after which the switch sends 0800 with DE 70 = 301; 0 never.
     #[serde(deserialize_with = "within::<_, u64, 0, 2_592_000>")]
     pub echo_idle_s: u64,
+    /// Whether messages must have a MAC.
+    pub mac: MacWord,
+}
+
+/// Whether the messages of a listener must have a MAC (DE 64 or 128).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MacWord {
+    /// None is looked at.
+    Off,
+    /// Requests without the right one are refused, and replies carry one.
+    Required,
 }
 
 /// The control API.
@@ -265,6 +281,12 @@ pub struct LimitsConfig {
     /// Purchases in web shops a day.
     #[serde(deserialize_with = "within::<_, u64, 0, MONEY_MAX>")]
     pub online_day: u64,
+    /// One purchase over the air without a PIN.
+    #[serde(deserialize_with = "within::<_, u64, 0, MONEY_MAX>")]
+    pub contactless_max: u64,
+    /// All such purchases since the last PIN.
+    #[serde(deserialize_with = "within::<_, u64, 0, MONEY_MAX>")]
+    pub contactless_sum: u64,
     /// Loads a day.
     #[serde(deserialize_with = "within::<_, u64, 0, MONEY_MAX>")]
     pub load_day: u64,
@@ -298,6 +320,65 @@ pub struct AbuseConfig {
     /// The dispense fault of 30 days that is parked until the cash count.
     #[serde(deserialize_with = "within::<_, u32, 0, 1_000>")]
     pub dispense_faults: u32,
+    /// How far ahead of its last counter a chip may be.
+    #[serde(deserialize_with = "within::<_, u16, 0, 65_535>")]
+    pub atc_jump_max: u16,
+}
+
+/// The programme's keys: key blocks (TR-31, version D) under the start key; an empty one stands for
+/// the published test key.
+#[derive(Clone, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeysConfig {
+    /// Cryptograms of chips (usage E0).
+    pub imk_ac: String,
+    /// Integrity of scripts (E2).
+    pub imk_smi: String,
+    /// Secrecy of scripts (E1).
+    pub imk_smc: String,
+    /// PIN verification values (V2).
+    pub pvk: String,
+    /// Card verification values (C0).
+    pub cvk: String,
+    /// PIN blocks of links, triple DES (P0).
+    pub zpk: String,
+    /// PIN blocks of format 4, AES (P0).
+    pub zpk_aes: String,
+    /// PIN pads with DUKPT over triple DES (B0).
+    pub bdk: String,
+    /// PIN pads with DUKPT over AES (B0).
+    pub bdk_aes: String,
+    /// MACs of messages (M3).
+    pub mak: String,
+    /// What links send working keys under, AES (K1).
+    pub exchange: String,
+}
+
+// The blocks are enciphered, and still nobody needs them in a log.
+impl fmt::Debug for KeysConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeysConfig").finish_non_exhaustive()
+    }
+}
+
+impl KeysConfig {
+    /// The blocks by their names.
+    #[must_use]
+    pub fn blocks(&self) -> KeyBlocks<'_> {
+        KeyBlocks {
+            imk_ac: &self.imk_ac,
+            imk_smi: &self.imk_smi,
+            imk_smc: &self.imk_smc,
+            pvk: &self.pvk,
+            cvk: &self.cvk,
+            zpk: &self.zpk,
+            zpk_aes: &self.zpk_aes,
+            bdk: &self.bdk,
+            bdk_aes: &self.bdk_aes,
+            mak: &self.mak,
+            exchange: &self.exchange,
+        }
+    }
 }
 
 /// The listeners of a switch: never empty.
@@ -569,6 +650,7 @@ impl Default for ListenerConfig {
             frame_timeout_ms: 5_000,
             idle_timeout_s: 300,
             echo_idle_s: 0,
+            mac: MacWord::Off,
         }
     }
 }
@@ -614,6 +696,8 @@ impl Default for LimitsConfig {
             cash_count_day: 3,
             pos_day: 200_000,
             online_day: 100_000,
+            contactless_max: 5_000,
+            contactless_sum: 15_000,
             load_day: 100_000,
             load_month: 500_000,
             balance_max: 500_000,
@@ -630,6 +714,7 @@ impl Default for AbuseConfig {
             window_s: 600,
             stripe_cap: 50_00,
             dispense_faults: 3,
+            atc_jump_max: 200,
         }
     }
 }

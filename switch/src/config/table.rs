@@ -41,6 +41,7 @@ pub const SETTINGS: &[Setting] = &[
     row("listener", "frame_timeout_ms", "milliseconds", "a frame that has begun must be whole"),
     row("listener", "idle_timeout_s", "seconds", "of silence, then the connection is closed"),
     row("listener", "echo_idle_s", "seconds", "of silence, then our own 0800/301; 0: never"),
+    row("listener", "mac", "off | required", "of requests (DE 64, 128); replies then carry one"),
     row("http", "addr", "host:port", "control API; port 0: a free one"),
     row("http", "operator_token", "text", "bearer token; empty: DIR/operator.token is made"),
     row("http", "connections_max", "connections", "at once; idle ones give way to new ones"),
@@ -70,6 +71,8 @@ pub const SETTINGS: &[Setting] = &[
     row("limits", "cash_count_day", "withdrawals", "a day; 0: off"),
     row("limits", "pos_day", "cents", "purchases in shops a day; 0: off"),
     row("limits", "online_day", "cents", "purchases in web shops a day; 0: off"),
+    row("limits", "contactless_max", "cents", "one over the air without a PIN; 0: off"),
+    row("limits", "contactless_sum", "cents", "all such since the last PIN; 0: off"),
     row("limits", "load_day", "cents", "loads a day; 0: off"),
     row("limits", "load_month", "cents", "loads a month; 0: off"),
     row("limits", "balance_max", "cents", "largest balance after a load; 0: off"),
@@ -79,6 +82,18 @@ pub const SETTINGS: &[Setting] = &[
     row("abuse", "window_s", "seconds", "in which failures count"),
     row("abuse", "stripe_cap", "cents", "largest purchase by a chip card's stripe; 0: off"),
     row("abuse", "dispense_faults", "faults", "the one in 30 days that is parked; 0: off"),
+    row("abuse", "atc_jump_max", "transactions", "a chip may be ahead; 0: off"),
+    row("keys", "imk_ac", KEY_BLOCK, "cryptograms of chips (E0)"),
+    row("keys", "imk_smi", KEY_BLOCK, "integrity of scripts (E2)"),
+    row("keys", "imk_smc", KEY_BLOCK, "secrecy of scripts (E1)"),
+    row("keys", "pvk", KEY_BLOCK, "PIN verification values (V2)"),
+    row("keys", "cvk", KEY_BLOCK, "card verification values (C0)"),
+    row("keys", "zpk", KEY_BLOCK, "PIN blocks of links, triple DES (P0)"),
+    row("keys", "zpk_aes", KEY_BLOCK, "PIN blocks of format 4, AES (P0)"),
+    row("keys", "bdk", KEY_BLOCK, "PIN pads, DUKPT over triple DES (B0)"),
+    row("keys", "bdk_aes", KEY_BLOCK, "PIN pads, DUKPT over AES (B0)"),
+    row("keys", "mak", KEY_BLOCK, "MACs of messages (M3)"),
+    row("keys", "exchange", KEY_BLOCK, "links send working keys under it, AES (K1)"),
 ];
 
 impl Setting {
@@ -132,6 +147,10 @@ fn values(config: &Config) -> Vec<(Setting, toml::Value)> {
     if !config.http.operator_token.is_empty() {
         config.http.operator_token = "***".to_owned();
     }
+    let mut keys = toml::Table::try_from(&config.keys).unwrap_or_default();
+    let told = keys.iter_mut().filter(|(_, block)| block.as_str().is_some_and(|b| !b.is_empty()));
+    told.for_each(|(_, block)| *block = toml::Value::String("***".to_owned()));
+    config.keys = keys.try_into().unwrap_or_default();
     let Ok(table) = toml::Table::try_from(&config) else { return Vec::new() };
     let find = |setting: &Setting| {
         let section = table.get(setting.section)?;
@@ -153,6 +172,9 @@ const fn row(
 ) -> Setting {
     Setting { section, key, unit, about }
 }
+
+/// What a key is, in a file; an empty one is the published test key.
+const KEY_BLOCK: &str = "TR-31 block under the start key";
 
 /// The only section that may stand in a file more than once.
 const LISTENER: &str = "listener";

@@ -1,21 +1,50 @@
 //! Messages that are about no money: links, acquirers' totals, the file of hot cards.
 
+use cekr_iso8583::View;
 use cekr_issuer::{
     About, Desk, Entry, Fact, FileAction, Network, NetworkAsk, Now, Reason, Reconciliation,
     RequestKey, Seq,
 };
 
+use super::{Engine, Forgotten, Given, Link, Tally, Ticket, Told};
+use crate::hsm::ExchangeError;
 use crate::journal::Full;
-
-use super::{Engine, Forgotten, Given, Tally, Ticket, Told};
 
 impl Engine {
     /// 08xx: nothing but a cutover leaves a trace.
-    pub(super) fn manage_link(&self, network: &Network, now: Now, tally: &mut Tally) -> Given {
+    pub(super) fn manage_link(
+        &self,
+        network: &Network,
+        (link, view): (&Link, &View<'_>),
+        now: Now,
+        tally: &mut Tally,
+    ) -> Given {
         match network.ask {
+            NetworkAsk::KeyExchange => self.take_key(link, view),
             NetworkAsk::Cutover => self.at_links(&network.key, now, tally, || network.cut_over()),
             NetworkAsk::Echo | NetworkAsk::SignOff | NetworkAsk::SignOn => {
                 Given::now(Reason::Approved.into())
+            }
+        }
+    }
+
+    /// 0800 with 101 or 161: DE 120 is a key block, and behind it, where the sender wants to be
+    /// sure, the key's check value in six digits. It lasts until the switch stops.
+    fn take_key(&self, link: &Link, view: &View<'_>) -> Given {
+        let Some(text) = view.field(120).and_then(|field| field.ascii()) else {
+            return Given::now(Reason::FormatError.into());
+        };
+        // A block says its own length in its second to fifth character (X9.143).
+        let len = text.get(1..5).and_then(|digits| std::str::from_utf8(digits).ok());
+        let len = len.and_then(|digits| digits.parse::<usize>().ok());
+        let Some((block, told)) = len.and_then(|len| text.split_at_checked(len)) else {
+            return Given::now(Reason::KeyRefused.into());
+        };
+        match self.shard.hsm().import_key(link.id, block, told) {
+            Ok(kcv) => Given { told: Told::KeyTaken(kcv), ticket: Ticket::Now, place: None },
+            Err(ExchangeError::Unavailable(_)) => Given::now(Reason::Internal.into()),
+            Err(ExchangeError::Block(_) | ExchangeError::CheckValue) => {
+                Given::now(Reason::KeyRefused.into())
             }
         }
     }
