@@ -277,6 +277,58 @@ fn a_card_that_asks_nothing_begins_without_being_told() {
 }
 
 #[test]
+fn after_a_request_that_nobody_answered_a_card_approves_nothing_alone() {
+    let mut terminal = seasoned(Version::Ten);
+    terminal.begin();
+    assert_eq!(cryptogram(&terminal.clone().first(0x40)).information, 0x40);
+    terminal.first(0x80);
+    terminal.begin();
+    assert_eq!(cryptogram(&terminal.first(0x40)).information, 0x80);
+}
+
+#[test]
+fn a_counter_at_its_end_begins_no_transaction() {
+    let mut terminal = powered(&profile(Version::Eighteen));
+    let worn = terminal.chip.kept().clone().with_atc(u16::MAX - 1);
+    terminal.chip.restore(worn);
+    assert_eq!(terminal.begin().1, OK);
+    assert_eq!(cryptogram(&terminal.first(0x80)).atc, [0xFF, 0xFF]);
+    assert_eq!(terminal.begin().1, [0x69, 0x85]);
+    assert_eq!(terminal.chip.kept().atc(), u16::MAX);
+}
+
+#[test]
+fn with_no_pin_try_left_a_card_neither_approves_nor_goes_without_its_issuer() {
+    let mut terminal = seasoned(Version::Eighteen);
+    terminal.begin();
+    for _ in 0..3 {
+        terminal.verify("9999");
+    }
+    let made = cryptogram(&terminal.first(0x40));
+    assert_eq!(made.information, 0x80);
+    terminal.code = *b"Y3";
+    assert_eq!(cryptogram(&terminal.second(0x40)).information, 0x00);
+}
+
+#[test]
+fn a_profile_says_what_its_chip_can_do() {
+    for (card, expected) in [
+        (profile(Version::Ten), [0x7D, 0]),
+        (profile(Version::Eighteen), [0x79, 0]),
+        (profile(Version::TwentyTwo), [0x79, 0]),
+        (Profile { oda: None, ..profile(Version::Ten) }, [0x1C, 0]),
+    ] {
+        let mut terminal = powered(&card);
+        assert_eq!(aip(&mut terminal), expected, "{:?}", card.version);
+        let answer = [0x22; 10];
+        terminal.first(0x80);
+        let (_, status) = terminal.send([0x00, 0x82, 0x00, 0x00], &answer);
+        let is_asked = card.version == Version::Ten;
+        assert_eq!(status, if is_asked { [0x63, 0x00] } else { [0x69, 0x85] });
+    }
+}
+
+#[test]
 fn faults_show_where_they_were_put() {
     let version = Version::Eighteen;
     let mut terminal = powered(&profile(version));
