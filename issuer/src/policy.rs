@@ -3,7 +3,6 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use cekr_emv::issuer::ATC_JUMP_MAX;
 use cekr_iso8583::Pan;
 
 use crate::money::Amount;
@@ -29,7 +28,7 @@ pub struct Policy {
     pub abuse: Abuse,
     /// How long a hold lives, by what made it.
     pub hold_days: HoldDays,
-    /// How far ahead of its last counter a chip may be.
+    /// How far ahead of its last counter a chip may be; the largest number is no bound.
     pub atc_jump_max: u16,
     /// How many declines of one card are entries of their own within an hour.
     pub declines_per_card_hour: u32,
@@ -47,7 +46,7 @@ impl Default for Policy {
             limits: Limits::default(),
             abuse: Abuse::default(),
             hold_days: HoldDays::default(),
-            atc_jump_max: ATC_JUMP_MAX,
+            atc_jump_max: u16::MAX,
             declines_per_card_hour: 1_000,
         }
     }

@@ -3,7 +3,8 @@
 //! A chip counts up by one before each cryptogram. Two of its messages may overtake one another on
 //! their way, so that a counter somewhat below the last one can be new; what was seen is a replay,
 //! and what lies below the window is taken for one. A far jump is declined once and remembered: the
-//! cryptogram that proved it shows where the card stands, and the next one passes.
+//! cryptogram that proved it shows where the card stands, and the next one passes. Of a card that
+//! has sent nothing yet nobody knows where it stands: its first counter is no jump.
 //!
 //! ```
 //! use cekr_emv::issuer::{AtcJudgement, AtcWindow};
@@ -67,7 +68,11 @@ impl AtcWindow {
             return self.judge_behind(self.last - atc);
         };
         let after = self.moved(ahead);
-        if ahead > jump_max { AtcJudgement::Jumped(after) } else { AtcJudgement::Fresh(after) }
+        if self.last > 0 && ahead > jump_max {
+            AtcJudgement::Jumped(after)
+        } else {
+            AtcJudgement::Fresh(after)
+        }
     }
 
     fn judge_behind(self, behind: u16) -> AtcJudgement {
@@ -130,11 +135,13 @@ mod tests {
 
     #[test]
     fn a_jump_is_declined_once_and_the_last_counter_always() {
-        let AtcJudgement::Jumped(after) = AtcWindow::NEW.judge([0, 201], 200) else {
+        let window = AtcWindow::NEW.after([0, 1]);
+        let AtcJudgement::Jumped(after) = window.judge([0, 202], 200) else {
             panic!("one too far");
         };
-        assert!(matches!(after.judge([0, 202], 200), AtcJudgement::Fresh(_)));
-        assert!(matches!(AtcWindow::NEW.judge([0, 200], 200), AtcJudgement::Fresh(_)));
+        assert!(matches!(after.judge([0, 203], 200), AtcJudgement::Fresh(_)));
+        assert!(matches!(window.judge([0, 201], 200), AtcJudgement::Fresh(_)));
+        assert!(matches!(AtcWindow::NEW.judge([0x20, 0], 200), AtcJudgement::Fresh(_)));
         assert_eq!(after.judge([0xFF, 0xFF], u16::MAX), AtcJudgement::UsedUp);
         assert_eq!(AtcWindow::NEW.judge([0, 0], 200), AtcJudgement::Replayed);
     }

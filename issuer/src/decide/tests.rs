@@ -125,6 +125,10 @@ fn elsewhere(request: &Request) -> Request {
 
 impl Case {
     fn plain() -> Self {
+        let mut card = card(CardStatus::Active, 100_00);
+        let answered = answered(&withdrawal(), &card, Reason::InsufficientFunds);
+        let seen = Some(cryptogram(20).seen);
+        happens(&mut card, Fact::Declined(Answered { chip: seen, ..answered }));
         Self {
             request: withdrawal(),
             proofs: Proofs {
@@ -133,9 +137,9 @@ impl Case {
                 pin: Some(PinProof::Right),
                 new_pin: Some(NewPinProof::Read { pvv: 4321 }),
             },
-            card: card(CardStatus::Active, 100_00),
+            card,
             signals: Signals::default(),
-            policy: Policy::default(),
+            policy: Policy { atc_jump_max: 200, ..Policy::default() },
         }
     }
 

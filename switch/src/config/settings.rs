@@ -714,7 +714,7 @@ impl Default for AbuseConfig {
             window_s: 600,
             stripe_cap: 50_00,
             dispense_faults: 3,
-            atc_jump_max: 200,
+            atc_jump_max: 0,
         }
     }
 }
