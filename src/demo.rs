@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use cekr_emv::chip::Faults;
+use cekr_emv::pin::Pin;
 use cekr_iso8583::{CEKR87, Framing, Pan};
 use cekr_issuer::books::Books;
 use cekr_issuer::entry::{LoadSource, Name, Reference};
@@ -119,6 +121,35 @@ impl Story<'_> {
         hand_over(&mut self.cashpoint.chip, &mut self.pos.chip);
         self.teller.note("needs 25,00 €: 10,00 and the fee of 15,00");
         Ok(())
+    }
+
+    /// A wrong PIN at the cashpoint, and at the till a chip whose counter stands still: what it
+    /// seals was sealed before.
+    async fn step_refused(&mut self) -> Told<()> {
+        let (till, bankomat) =
+            (self.pos.place().clone(), self.cashpoint.cashpoint().place().clone());
+        let card = self.ana.card.clone();
+        let wrong = Tender::new(card, Entry::Chip).with_pin(&Pin::parse(b"9999")?);
+        hand_over(&mut self.pos.chip, &mut self.cashpoint.chip);
+        let outcome = self.cashpoint.withdraw(&wrong, 10_00, WithdrawOptions::default()).await;
+        hand_over(&mut self.cashpoint.chip, &mut self.pos.chip);
+        let expected = Expected { code: "55", available: 10_10 };
+        self.authorization("wrong_pin", &bankomat, &outcome, expected)?;
+        self.teller.note("two tries are left");
+        self.stick_counter(true);
+        let outcome = self.pos.purchase(&self.ana, 1_00).await;
+        self.stick_counter(false);
+        let expected = Expected { code: "82", available: 10_10 };
+        self.authorization("replay", &till, &outcome, expected)?;
+        self.teller.note("the same counter a second time");
+        Ok(())
+    }
+
+    fn stick_counter(&mut self, stuck_atc: bool) {
+        let slot = self.pos.chip.as_mut().and_then(|session| session.reader.slot());
+        if let Some(chip) = slot.and_then(ChipSlot::chip) {
+            *chip.faults() = Faults { stuck_atc, ..Faults::default() };
+        }
     }
 
     async fn step_load(&mut self) -> Told<()> {
@@ -261,6 +292,7 @@ async fn tell_story(running: &Running, seed: u64, clock: Clock, teller: &mut Tel
     let mut story = Story { running, teller, pos, cashpoint, shop, ana, id, clock };
     story.step_purchase().await?;
     story.step_withdrawals().await?;
+    story.step_refused().await?;
     story.step_load().await?;
     let zagreb = story.step_abroad().await?;
     story.step_online().await?;
@@ -271,7 +303,7 @@ async fn tell_story(running: &Running, seed: u64, clock: Clock, teller: &mut Tel
 /// A kernel with an empty slot.
 fn chip_session(place: &Place, seed: u64) -> ChipSession<Reader> {
     let reader = Reader::Slot(ChipSlot::new(seed));
-    ChipSession::new(reader, place, PinPad::Present, IssuerProof::WhereGiven, seed)
+    ChipSession::new(reader, place, PinPad::Present, IssuerProof::Required, seed)
 }
 
 /// The card goes from one terminal to the other.

@@ -108,8 +108,8 @@ pub(crate) fn clock_atc() -> u16 {
     u16::try_from(clock().as_secs() % ATC_MAX).unwrap_or(0)
 }
 
-/// A host that ignores chip data is believed; one that answers them has to prove itself.
-const PROOF: IssuerProof = IssuerProof::WhereGiven;
+/// An approval that the issuer does not prove is refused by the card.
+const PROOF: IssuerProof = IssuerProof::Required;
 /// The counter at its end is refused for ever: 65,535. Some are left for what follows.
 const ATC_MAX: u64 = 65_000;
 const UNKNOWN_PIN: &[u8] = b"0000";
