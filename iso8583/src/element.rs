@@ -28,10 +28,12 @@ macro_rules! number_element {
                 self.0
             }
 
-            /// The value of a number that was read from as many digits as the element has.
+            /// The value of a number that was read from `N` digits, as many as the element has; not
+            /// for an element whose digits can write more than it holds.
             #[inline]
             #[allow(dead_code, reason = "some elements have no fixed length")]
-            pub(crate) fn proven(number: u64) -> $name {
+            pub(crate) fn proven<const N: u32>(number: u64) -> $name {
+                const { assert!(N == $digits && 10_u64.pow(N) - 1 <= <$repr>::MAX as u64) }
                 debug_assert!(number < digits::power_of_ten($digits), "digits bound a number");
                 $name(number as $repr)
             }

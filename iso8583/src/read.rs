@@ -40,7 +40,7 @@ impl<'a> View<'a> {
     #[inline]
     #[must_use]
     pub fn processing_code(&self) -> Option<ProcessingCode> {
-        self.digits::<6>(3).map(ProcessingCode::proven)
+        self.digits::<6>(3).map(ProcessingCode::proven::<6>)
     }
 
     /// An amount: DE 4 transaction, 5 settlement, 6 billing, 8 billing fee.
@@ -67,42 +67,42 @@ impl<'a> View<'a> {
     #[inline]
     #[must_use]
     pub fn stan(&self) -> Option<Stan> {
-        self.digits::<6>(11).map(Stan::proven)
+        self.digits::<6>(11).map(Stan::proven::<6>)
     }
 
     /// Local time (DE 12).
     #[inline]
     #[must_use]
     pub fn local_time(&self) -> Option<TimeOfDay> {
-        self.digits::<6>(12).map(TimeOfDay::proven)
+        self.digits::<6>(12).map(TimeOfDay::proven::<6>)
     }
 
     /// Local date (DE 13).
     #[inline]
     #[must_use]
     pub fn local_date(&self) -> Option<MonthDay> {
-        self.digits::<4>(13).map(MonthDay::proven)
+        self.digits::<4>(13).map(MonthDay::proven::<4>)
     }
 
     /// Expiry (DE 14).
     #[inline]
     #[must_use]
     pub fn expiry(&self) -> Option<Expiry> {
-        self.digits::<4>(14).map(Expiry::proven)
+        self.digits::<4>(14).map(Expiry::proven::<4>)
     }
 
     /// Merchant category (DE 18).
     #[inline]
     #[must_use]
     pub fn mcc(&self) -> Option<Mcc> {
-        self.digits::<4>(18).map(Mcc::proven)
+        self.digits::<4>(18).map(Mcc::proven::<4>)
     }
 
     /// Country of the acquirer (DE 19).
     #[inline]
     #[must_use]
     pub fn acquirer_country(&self) -> Option<CountryCode> {
-        self.digits::<3>(19).map(CountryCode::proven)
+        self.digits::<3>(19).map(CountryCode::proven::<3>)
     }
 
     /// Entry mode (DE 22).
@@ -225,7 +225,7 @@ impl<'a> View<'a> {
             None if self.has(de) => self.number_elsewise(de, 1_000),
             None => None,
         }
-        .map(CurrencyCode::proven)
+        .map(CurrencyCode::proven::<3>)
     }
 
     /// PIN block (DE 52).

@@ -356,7 +356,7 @@ impl FieldDef {
     }
 
     /// Finds the first octet of a value that its class or encoding forbids.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fault(&self, value: &[u8], characters: usize) -> Option<(usize, ParseErrorKind)> {
         let not_digits = |at| (at, ParseErrorKind::NotDigits);
         match (self.class, self.encoding) {

@@ -488,7 +488,7 @@ fn pass(
 }
 
 /// The first octet of a value that its field forbids; digits are left to the run that they are in.
-#[inline]
+#[inline(always)]
 pub(crate) fn value_fault(
     def: &FieldDef,
     value: &[u8],
@@ -502,7 +502,7 @@ pub(crate) fn value_fault(
 }
 
 /// Where the field that begins at `at` ends, and how many characters its value has.
-#[inline]
+#[inline(always)]
 pub(crate) fn field_end(def: &FieldDef, bytes: &[u8], at: usize) -> Result<(usize, usize), At> {
     let (value_at, octets, len) = match def.length() {
         Length::Fixed(len) => (at, def.fixed_octets(), usize::from(len)),

@@ -107,6 +107,20 @@ fn one_more_bitmap_without_elements_is_another_shape() {
 }
 
 #[test]
+fn a_transmission_time_that_its_number_cannot_hold_is_none_and_no_other() {
+    for (digits, expected) in [
+        (b"4294967295", Some(u32::MAX)),
+        // Cut down to 32 bits, these would be 0 and 1122101500.
+        (b"4294967296", None),
+        (b"5417068796", None),
+    ] {
+        let message = one_field(7, digits);
+        let view = View::parse(&CEKR87, &message).unwrap();
+        assert_eq!(view.transmission_time().map(|time| time.number()), expected);
+    }
+}
+
+#[test]
 fn a_shape_is_of_one_spec_not_of_its_name() {
     let digits = FieldDef::new(Class::N, Encoding::Ascii, Length::Fixed(6));
     let text = FieldDef::new(Class::An, Encoding::Ascii, Length::Fixed(6));
