@@ -8,7 +8,7 @@ use cekr_iso8583::Expiry;
 use cekr_issuer::entry::Name;
 use cekr_issuer::{Amount, Controls};
 use cekr_switch::clock::Clock;
-use cekr_switch::config::{Address, CashpointRequires, Config, Durability, EcommerceRequires};
+use cekr_switch::config::{Address, Config, Durability, EcommerceRequires};
 use cekr_switch::http::TokenPlace;
 use cekr_switch::keyring::StartKey;
 use cekr_switch::server::{ClockBehind, Options, Running, Server, Signals};
@@ -246,9 +246,6 @@ fn warn_of(config: &Config, sandbox: bool) {
     }
     if config.policy.ecommerce_requires == EcommerceRequires::Confirmation {
         tracing::info!("ecommerce_requires = confirmation behaves as tick: nothing confirms yet");
-    }
-    if config.policy.cashpoint_requires == CashpointRequires::ChipAndPin {
-        tracing::info!("cashpoint_requires = chip_and_pin behaves as any: no chip is checked yet");
     }
     if sandbox {
         tracing::warn!("--sandbox: no calls that simulate transactions exist yet");

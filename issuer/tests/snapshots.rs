@@ -151,3 +151,16 @@ fn a_state_that_is_cut_or_goes_on_or_is_newer_is_refused() {
     let version = SNAPSHOT_VERSION + 1;
     assert_eq!(snapshot::decode(&newer), Err(SnapshotError::UnknownVersion(version)));
 }
+
+#[test]
+fn a_state_of_the_first_layout_is_that_of_a_card_whose_chip_was_never_seen() {
+    let account = Account::new(Channels::ALL, 100_00);
+    let mut octets = Vec::new();
+    snapshot::encode(&account.card, &mut octets);
+    // Version 1, and without what came after the PIN's tries and its value.
+    octets[0] = 1;
+    octets.drain(34..48);
+    assert_eq!(snapshot::decode(&octets), Ok(account.card));
+    octets[0] = 0;
+    assert_eq!(snapshot::decode(&octets), Err(SnapshotError::BadField));
+}

@@ -12,17 +12,16 @@ use crate::journal::{JournalConfig, JournalId};
 impl Config {
     /// The rules that the issuer decides by.
     ///
-    /// What no part of the switch can check yet is not required: `chip_and_pin` at cashpoints is
-    /// followed as `any`, `confirmation` in web shops as `tick`. The start says so in its log.
+    /// What no part of the switch can check yet is not required: `confirmation` in web shops is
+    /// followed as `tick`. The start says so in its log.
     #[must_use]
     pub fn policy(&self) -> Policy {
         let Config { policy, limits, abuse, holds, .. } = self;
         Policy {
             bins: policy.bins.iter().filter_map(|bin| policy::Bin::parse(bin.as_str())).collect(),
             cashpoint_requires: match policy.cashpoint_requires {
-                CashpointRequires::Any | CashpointRequires::ChipAndPin => {
-                    policy::CashpointRequires::Any
-                }
+                CashpointRequires::Any => policy::CashpointRequires::Any,
+                CashpointRequires::ChipAndPin => policy::CashpointRequires::ChipAndPin,
             },
             pos_requires: policy.pos_requires.into(),
             ecommerce_requires: match policy.ecommerce_requires {
@@ -112,11 +111,8 @@ mod tests {
     #[test]
     fn the_defaults_of_the_settings_are_the_defaults_of_policy_and_journal() {
         let config = Config::default();
-        let expected = Policy {
-            cashpoint_requires: policy::CashpointRequires::Any,
-            ecommerce_requires: policy::EcommerceRequires::Tick,
-            ..Policy::default()
-        };
+        let expected =
+            Policy { ecommerce_requires: policy::EcommerceRequires::Tick, ..Policy::default() };
         assert_eq!(format!("{:?}", config.policy()), format!("{expected:?}"));
         assert_eq!(config.journal(JournalId::default()), JournalConfig::default());
     }
