@@ -19,7 +19,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use crate::cards::{self, CardRecord};
-use crate::terminal;
+use crate::{chip_counter, terminal};
 use wire::CardSide;
 
 /// The simulated chip of a test card
@@ -60,7 +60,7 @@ struct ServeArgs {
     /// Version of its cryptograms
     #[arg(long, value_name = "N", default_value = "18")]
     cvn: VersionName,
-    /// Counter that it has come to; without it the seconds of the clock, as at our terminals
+    /// Counter that it has come to; without it the next one of this machine, as at our terminals
     #[arg(long, value_name = "N")]
     atc: Option<u16>,
     /// What it asks of the terminal before it begins
@@ -146,7 +146,7 @@ fn chip_of(args: &ServeArgs) -> Result<Chip, String> {
     let mut chip = personalised(record, pin, version, options)
         .ok_or_else(|| format!("the number or the month of {} is none for a chip", record.name))?;
     // Whoever saw the card yesterday takes no counter from before.
-    let atc = args.atc.unwrap_or_else(terminal::clock_atc);
+    let atc = args.atc.unwrap_or_else(|| chip_counter::take(USES, terminal::clock().as_secs()));
     chip.restore(chip.kept().clone().with_atc(atc));
     chip.speak(match args.protocol {
         ProtocolName::T0 => Protocol::T0,
@@ -168,6 +168,8 @@ fn personalised(
 
 /// The sequence number of every test card.
 const SEQUENCE: u8 = 0x01;
+/// Counters for the time that the chip is served.
+const USES: u16 = 256;
 
 /// Connects and answers until the reader closes.
 fn serve(args: &ServeArgs, mut card: CardSide) -> Result<(), String> {

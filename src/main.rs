@@ -8,6 +8,7 @@ mod calc;
 mod card;
 mod cards;
 mod chip;
+mod chip_counter;
 mod clear;
 mod config;
 mod demo;

@@ -36,7 +36,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use self::chip::ChipArgs;
-pub(crate) use self::chip::clock_atc;
+pub(crate) use self::chip::clock;
 use self::pad::PadArgs;
 use crate::cards;
 use crate::load::{SpecName, address, duration, framing, spec};
@@ -425,7 +425,6 @@ fn run(
             return ExitCode::from(2);
         }
     };
-    let started = chip::clock();
     let result = hand(common, channel.entry).and_then(|(tender, chip)| {
         let chip = session(common, &place, &tender, chip)?;
         let (to, config) = (common.to.clone(), config(common, &place));
@@ -447,9 +446,6 @@ fn run(
                 eprintln!("cekr {}: {note}", channel.command);
             }
             report(common, &channel, &place, &card, &outcome);
-            if outcome.sent.as_ref().is_some_and(|sent| sent.has(55)) {
-                runtime.block_on(common.chip.outlive(started));
-            }
             conclude(common, &channel, &outcome)
         }
     }
@@ -607,7 +603,7 @@ fn reason(outcome: &Outcome) -> Option<&'static str> {
 /// What is held to the terminal, and the chip of it.
 fn hand(common: &CommonArgs, entry: Entry) -> Result<(Tender, Option<Box<Chip>>), Fault> {
     let (card, pin) = hand_card(common)?;
-    let chip = common.chip.chip(&card, pin.as_ref());
+    let chip = common.chip.chip(&card, pin.as_ref(), USES_OF_COMMAND);
     let entry = match common.entry {
         None => entry,
         Some(EntryName::Chip) => Entry::Chip,
@@ -797,6 +793,8 @@ fn original(text: &str) -> Result<(u16, u32, u32), String> {
 const SETTLE_PATIENCE: Duration = Duration::from_secs(10);
 /// Names that a fault lists.
 const NAMES_SHOWN_MAX: usize = 12;
+/// Counters of its chip that one command may use.
+const USES_OF_COMMAND: u16 = 4;
 
 #[cfg(test)]
 mod tests {

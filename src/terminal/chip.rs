@@ -1,10 +1,7 @@
 //! The chip of a card that is used at a simulated terminal, and the reader that it is put into.
 //!
-//! The chip is made for each command under the published test keys. A real one counts on from
-//! where it was; this one takes its counter from the clock, in seconds, so that it rises from one
-//! command to the next, for eighteen hours at a time. A command that used it stays until its second
-//! is over, so that commands one after the other never share a counter; those at the same time
-//! may. `--atc` says another counter and waits for nothing.
+//! The chip is made for each command under the published test keys. It counts on from where the
+//! chips of this machine have come to ([`crate::chip_counter`]); `--atc` says another counter.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,11 +15,12 @@ use cekr_terminal_sim::place::Place;
 use clap::ValueEnum;
 
 use super::Fault;
+use crate::chip_counter;
 
 /// What can be said about a chip.
 #[derive(Debug, clap::Args)]
 pub(super) struct ChipArgs {
-    /// Counter that the chip has come to; without it the seconds of the clock
+    /// Counter that the chip has come to; without it the next one of this machine
     #[arg(long, value_name = "N")]
     atc: Option<u16>,
     /// Something to be wrong with the chip
@@ -44,11 +42,11 @@ enum ChipFault {
 }
 
 impl ChipArgs {
-    /// The chip of a card.
-    pub(super) fn chip(&self, card: &Card, pin: Option<&Pin>) -> Option<Box<Chip>> {
+    /// The chip of a card, for at most so many transactions.
+    pub(super) fn chip(&self, card: &Card, pin: Option<&Pin>, uses: u16) -> Option<Box<Chip>> {
         // A card that is known by its number only has a PIN that nobody knows.
         let unknown = Pin::parse(UNKNOWN_PIN).ok()?;
-        let atc = self.atc.unwrap_or_else(clock_atc);
+        let atc = self.atc.unwrap_or_else(|| chip_counter::take(uses, clock().as_secs()));
         let mut chip = card.development_chip(pin.unwrap_or(&unknown), atc)?;
         *chip.faults() = match self.chip_fault {
             None => Faults::default(),
@@ -87,29 +85,12 @@ impl ChipArgs {
     }
 }
 
-impl ChipArgs {
-    /// Waits until nobody else can take the counter that a command of this moment took.
-    pub(super) async fn outlive(&self, started: Duration) {
-        let next = Duration::from_secs(started.as_secs() + 1);
-        if self.atc.is_none() {
-            tokio::time::sleep(next.saturating_sub(clock())).await;
-        }
-    }
-}
-
 /// Since the epoch.
 #[expect(clippy::disallowed_methods, reason = "the edge of the command: nothing decides by it")]
-pub(super) fn clock() -> Duration {
+pub(crate) fn clock() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-/// Seconds of the clock, below the last counter that a card has.
-pub(crate) fn clock_atc() -> u16 {
-    u16::try_from(clock().as_secs() % ATC_MAX).unwrap_or(0)
 }
 
 /// An approval that the issuer does not prove is refused by the card.
 const PROOF: IssuerProof = IssuerProof::Required;
-/// The counter at its end is refused for ever: 65,535. Some are left for what follows.
-const ATC_MAX: u64 = 65_000;
 const UNKNOWN_PIN: &[u8] = b"0000";

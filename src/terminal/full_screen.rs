@@ -94,7 +94,7 @@ fn run<F: Front>(
 /// chip that counts on from one transaction to the next.
 fn counter(common: &CommonArgs, place: &Place) -> Result<Counter, Fault> {
     let with_chip = |card: Card, pin: Option<&Pin>| {
-        let chip = common.chip.chip(&card, pin);
+        let chip = common.chip.chip(&card, pin, USES_OF_SCREEN);
         (card, chip)
     };
     let wallet = match (&common.pan, &common.card) {
@@ -278,6 +278,8 @@ fn give_back() {
     let _ = disable_raw_mode();
 }
 
+/// Counters of its chips that one sitting may use.
+const USES_OF_SCREEN: u16 = 256;
 /// How often time passes at a terminal.
 const TICK: Duration = Duration::from_millis(200);
 /// Keys and clicks that may wait.
