@@ -190,7 +190,7 @@ impl<I: CardIndex> CardTable<I> {
         let _ = cell.profile.set(Box::new(profile));
         *cell.lock() = card;
         self.count.store(id.0 + 1, Ordering::Release);
-        let number_of = |id| self.cells.at(id)?.pan().map(Pan::expose);
+        let number_of = |id| Some(self.cells.at(id)?.pan.load(Ordering::Relaxed));
         self.index.insert(pan.expose(), id, number_of);
         Ok(id)
     }
