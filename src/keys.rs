@@ -18,7 +18,7 @@ use serde_json::json;
   cekr keys --setting pvk                  then type two parts or more, and end with Ctrl-D
   cekr keys --setting zpk_aes --json       the same for a program")]
 pub struct KeysArgs {
-    /// The setting of [keys] that the block is for
+    /// The setting of `[keys]` that the block is for
     #[arg(long, value_name = "NAME")]
     setting: String,
     /// One JSON object
