@@ -48,10 +48,11 @@ use world::{Event, World};
 /// Seeds of an ordinary run.
 const SEEDS: u64 = 100;
 /// Seeds beyond those of an ordinary run that found a fault once, and which: they are always run.
-const FOUND: [(u64, &str); 4] = [
+const FOUND: [(u64, &str); 5] = [
     (128, "a DE 90 that cannot be read was none, so that a completion was posted beside its hold"),
     (313, "a completion by DE 90 took another acquirer's hold of the same numbers"),
     (406, "the same, where the other hold was for cash"),
+    (486, "chip data that cannot be read passed for none"),
     (736, "as 128, of nothing"),
 ];
 /// Events of one world.

@@ -6,7 +6,9 @@
 use cekr_emv::crypto::cvv::{Cvv, Expiry, ServiceCode};
 use cekr_emv::issuer::{Entry as ChipEntry, Told};
 use cekr_iso8583::{CurrencyCode, Pan, View, subfield};
-use cekr_issuer::{CvvProof, NewPinProof, PinProof, ProofKind, Proofs, Reason, Request};
+use cekr_issuer::{
+    ChipFault, ChipProof, CvvProof, NewPinProof, PinProof, ProofKind, Proofs, Reason, Request,
+};
 
 use super::{Link, MacRule};
 use crate::hsm::{Hsm, PinReference, SealedPin, Unavailable};
@@ -35,8 +37,11 @@ impl Case<'_> {
         match kind {
             ProofKind::Chip => {
                 let mut scratch = [0; CHIP_DATA_MAX];
-                let data = self.view.chip_data(&mut scratch).unwrap_or_default();
-                proofs.chip = Some(hsm.verify_chip(pan, data, &self.told())?);
+                proofs.chip = Some(match self.view.chip_data(&mut scratch) {
+                    Some(data) => hsm.verify_chip(pan, data, &self.told())?,
+                    // Data that are there and cannot be read may not pass for none.
+                    None => ChipProof::Refused(ChipFault::Format),
+                });
             }
             ProofKind::Cvv => proofs.cvv = Some(self.cvv(pan, hsm)?),
             ProofKind::NewPin => {
