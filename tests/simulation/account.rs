@@ -457,10 +457,9 @@ impl Account {
         // The world's chips send a counter (9F36) and nothing that was sealed with it. A flipped bit
         // can make another tag of it: such data prove nothing, and nothing is held against them.
         if let Some(data) = read.told.text(55) {
-            let proves_nothing = NOT_OF_A_CRYPTOGRAM.contains(&&data[..4.min(data.len())])
-                && data.len() == 10
-                && &data[4..6] == "02"
-                && data.bytes().all(|digit| digit.is_ascii_hexdigit());
+            let is_whole = data.len() == 10 && data.bytes().all(|digit| digit.is_ascii_hexdigit());
+            let proves_nothing =
+                is_whole && NOT_OF_A_CRYPTOGRAM.contains(&&data[..4]) && &data[4..6] == "02";
             if !proves_nothing {
                 return Err(say("82"));
             }
