@@ -454,8 +454,9 @@ impl Account {
         {
             return Err(say("57"));
         }
-        // The world's chips send a counter (9F36) and nothing that was sealed with it. A flipped bit
-        // can make another tag of it: such data prove nothing, and nothing is held against them.
+        // The world's chips send a counter (9F36) and nothing that was sealed with it. A flipped
+        // bit can make another tag of it: such data prove nothing, and nothing is held against
+        // them.
         if let Some(data) = read.told.text(55) {
             let is_whole = data.len() == 10 && data.bytes().all(|digit| digit.is_ascii_hexdigit());
             let proves_nothing =
