@@ -168,6 +168,7 @@ fn issue(server: &Server, records: &[CardRecord]) -> Result<(), String> {
         if shard.cards().find(record.pan).is_some() {
             continue;
         }
+        let mut looks = 0;
         loop {
             let Some(card) = new_card(record) else {
                 return Err(format!("card {}: its name or expiry cannot be kept", record.name));
@@ -175,7 +176,19 @@ fn issue(server: &Server, records: &[CardRecord]) -> Result<(), String> {
             match shard.issue(card, server.clock().now()) {
                 Ok(_) => break,
                 // Thousands of cards outrun the disk: let it catch up.
-                Err(IssueError::Busy) => server.settle().map_err(|error| error.to_string())?,
+                Err(IssueError::Busy) if looks < ROOM_LOOKS => {
+                    server.settle().map_err(|error| error.to_string())?;
+                    looks += 1;
+                    std::thread::sleep(ROOM_LOOK);
+                }
+                Err(IssueError::Busy) => {
+                    return Err(format!(
+                        "card {}: the disk has no room for the journal\nhelp: make room, and start \
+                         again with `--cards FILE --cards-merge`, which issues the cards that are \
+                         not there yet",
+                        record.name
+                    ));
+                }
                 Err(error) => return Err(format!("card {}: {error}", record.name)),
             }
         }
@@ -233,6 +246,10 @@ pub fn start_key() -> Result<StartKey, String> {
         Ok(_) | Err(_) => Ok(StartKey::development()),
     }
 }
+
+/// How long a start waits for room for one card: the journal itself looks once a second.
+const ROOM_LOOKS: u32 = 3_000;
+const ROOM_LOOK: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// Says loudly what a production switch must not be.
 fn warn_of(config: &Config, sandbox: bool) {

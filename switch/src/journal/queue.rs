@@ -115,7 +115,7 @@ impl Queue {
 
     /// The queue, locked, if it takes one more entry.
     fn room_for(&self, urgency: Urgency) -> Result<MutexGuard<'_, Inside>, Full> {
-        let inside = self.inside.lock();
+        let mut inside = self.inside.lock();
         if !inside.open {
             return Err(Full);
         }
@@ -129,6 +129,12 @@ impl Queue {
                 let wanted = waiting.saturating_add(1).saturating_mul(OCTETS_PER_ENTRY);
                 let room = self.room_octets.load(Ordering::Relaxed);
                 if room.saturating_sub(wanted) < self.reserve_octets {
+                    // The writer alone learns that there is room again, and it may be asleep.
+                    let wake = std::mem::replace(&mut inside.asleep, false);
+                    drop(inside);
+                    if wake {
+                        self.wake();
+                    }
                     return Err(Full);
                 }
             }

@@ -610,6 +610,28 @@ fn a_full_disk_holds_entries_back_until_there_is_room() {
 }
 
 #[test]
+fn entries_that_can_wait_are_taken_again_once_there_is_room_though_no_other_comes() {
+    let disk = SimDisk::new(3);
+    let config = JournalConfig { reserve_octets: 2048, ..small() };
+    let (journal, _) = Journal::open(Arc::new(disk.clone()), &config, &mut |_, _| Ok(())).unwrap();
+    // Two segments and no third: the journal knows it before the second is full.
+    disk.plant(Faults { octets_max: Some(2 * 4096 + 1024), ..Faults::default() });
+    let mut taken = 0;
+    while journal.durable() < Seq(taken) || journal.append(&entry(taken + 1)) == Ok(Seq(taken + 1))
+    {
+        taken = journal.appended().0;
+        std::thread::yield_now();
+    }
+    assert_eq!((journal.durable(), journal.appended()), (Seq(taken), Seq(taken)), "it is idle");
+    disk.plant(Faults::default());
+    while journal.append(&entry(taken + 1)) == Err(Full) {
+        std::thread::yield_now();
+    }
+    journal.close().unwrap();
+    assert_eq!(journal.durable(), Seq(taken + 1));
+}
+
+#[test]
 fn a_refusing_replay_stops_the_start_and_names_the_entry() {
     let disk = closed_journal(&[3]);
     let refused = Journal::with_disk_inline(Arc::new(disk), &small(), &mut |seq, _| {

@@ -78,6 +78,8 @@ impl Writer {
         let waiting = queue.waiting();
         if waiting == 0 {
             self.seal()?;
+            // Who was refused for want of room has woken us to look again.
+            queue.set_room(self.room());
             return Ok(Turn::Dry);
         }
         if self.chain.room_entries() == 0 && !self.roll()? {
