@@ -17,7 +17,7 @@ use cekr_issuer::{Amount, Card, CardId, CardStatus, Channels, Controls, Now, Seq
 use cekr_switch::clock::Clock;
 use cekr_switch::config::{Address, Config, Durability};
 use cekr_switch::control::{ChannelsPatch, Control};
-use cekr_switch::server::{ClockBehind, Running, Signals};
+use cekr_switch::server::Running;
 use cekr_switch::shard::{NewCard, Shard};
 use cekr_terminal_sim::cassettes::{Cassette, Cassettes};
 use cekr_terminal_sim::chip_session::{ChipSession, IssuerProof};
@@ -35,7 +35,7 @@ use cekr_terminal_sim::world::Holder;
 use serde_json::{Value, json};
 
 use crate::cards;
-use crate::serve::{self, Merge};
+use crate::serve::{self, Start};
 
 /// Starts a switch, terminals and cards, and tells a story with them.
 #[derive(clap::Args)]
@@ -68,8 +68,7 @@ type Told<T> = Result<T, Box<dyn std::error::Error>>;
 fn tell(seed: u64, dir: &Path, teller: &mut Teller) -> Told<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let clock = Clock::system()?;
-    let running =
-        serve::start(config(dir)?, None, Merge::Nothing, Signals::Leave, ClockBehind::Refuse)?;
+    let running = serve::start(Start::guest(config(dir)?))?;
     teller.begin(seed, &running);
     let told = runtime.block_on(tell_story(&running, seed, clock.clone(), teller));
     let before = State::of(running.control().shard());
@@ -77,8 +76,7 @@ fn tell(seed: u64, dir: &Path, teller: &mut Teller) -> Told<()> {
     told?;
 
     // The same directory, read anew: what the journal says must be what the cards were.
-    let running =
-        serve::start(config(dir)?, None, Merge::Nothing, Signals::Leave, ClockBehind::Refuse)?;
+    let running = serve::start(Start::guest(config(dir)?))?;
     teller.books(&before, &State::of(running.control().shard()));
     issue_load_cards(running.control(), clock.now())?;
     let report = runtime.block_on(load::run(load_plan(&running, seed)))?;

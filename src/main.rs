@@ -19,6 +19,8 @@ mod logs;
 mod msg;
 mod serve;
 mod terminal;
+#[cfg(feature = "portal")]
+mod website;
 
 use std::process::ExitCode;
 

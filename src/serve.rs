@@ -77,8 +77,15 @@ pub fn run(args: &ServeArgs) -> ExitCode {
     };
     warn_of(&config, args.sandbox);
     let behind = if args.accept_clock { ClockBehind::Accept } else { ClockBehind::Refuse };
-    let cards = args.cards.as_deref();
-    let mut running = match start(config.clone(), cards, merge, Signals::Watch, behind) {
+    let starting = Start {
+        config: config.clone(),
+        cards: args.cards.as_deref(),
+        merge,
+        signals: Signals::Watch,
+        clock_behind: behind,
+        sandbox: args.sandbox,
+    };
+    let mut running = match start(starting) {
         Ok(running) => running,
         Err(message) => return refused(&message),
     };
@@ -114,18 +121,43 @@ pub enum Merge {
     Unknown,
 }
 
-/// Starts a switch with these settings. An empty one gets the cards of `file`, or the built-in
-/// set when there is no file.
+/// What a switch is started with.
+pub struct Start<'a> {
+    /// The settings.
+    pub config: Config,
+    /// The card file; the built-in set when there is none.
+    pub cards: Option<&'a std::path::Path>,
+    /// What becomes of it when there are cards already.
+    pub merge: Merge,
+    /// Whether the process's signals are the switch's.
+    pub signals: Signals,
+    /// What becomes of a clock that is behind the journal.
+    pub clock_behind: ClockBehind,
+    /// Whether calls that simulate what others do are served.
+    pub sandbox: bool,
+}
+
+impl Start<'_> {
+    /// A guest of this process with the built-in cards.
+    pub const fn guest(config: Config) -> Self {
+        Self {
+            config,
+            cards: None,
+            merge: Merge::Nothing,
+            signals: Signals::Leave,
+            clock_behind: ClockBehind::Refuse,
+            sandbox: false,
+        }
+    }
+}
+
+/// Starts a switch, and the website beside it. An empty directory gets the cards of the file, or
+/// the built-in set when there is no file.
 ///
 /// # Errors
 /// Why the start is refused, and what to do.
-pub fn start(
-    config: Config,
-    file: Option<&std::path::Path>,
-    merge: Merge,
-    signals: Signals,
-    clock_behind: ClockBehind,
-) -> Result<Running, String> {
+pub fn start(start: Start<'_>) -> Result<Running, String> {
+    let Start { config, cards: file, merge, signals, clock_behind, sandbox } = start;
     let options = Options {
         start_key: start_key()?,
         clock: Clock::system().map_err(|error| error.to_string())?,
@@ -136,7 +168,8 @@ pub fn start(
     let records = cards::read_or_built_in(file).map_err(|error| error.to_string())?;
     let policy = config.policy();
     let foreign = records.iter().find(|record| !policy.is_ours(record.pan));
-    let server = Server::bind(config, options).map_err(|error| error.to_string())?;
+    #[cfg_attr(not(feature = "portal"), expect(unused_mut, reason = "the website extends it"))]
+    let mut server = Server::bind(config.clone(), options).map_err(|error| error.to_string())?;
     let is_empty = server.control().shard().cards().is_empty();
     match (file, merge) {
         (None, _) if !is_empty => {}
@@ -158,6 +191,10 @@ pub fn start(
             issue(&server, &records)?;
         }
     }
+    #[cfg(feature = "portal")]
+    crate::website::open(&mut server, &config, sandbox)?;
+    #[cfg(not(feature = "portal"))]
+    let _ = sandbox;
     server.start().map_err(|error| error.to_string())
 }
 
@@ -179,6 +216,10 @@ fn issue(server: &Server, records: &[CardRecord]) -> Result<(), String> {
                 Err(IssueError::Busy) if looks < ROOM_LOOKS => {
                     server.settle().map_err(|error| error.to_string())?;
                     looks += 1;
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "nobody tells of room on a disk"
+                    )]
                     std::thread::sleep(ROOM_LOOK);
                 }
                 Err(IssueError::Busy) => {

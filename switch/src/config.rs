@@ -24,8 +24,8 @@ use serde::Deserialize as _;
 pub use settings::{
     AbroadScope, AbuseConfig, Address, Bin, CashpointRequires, Config, DataConfig, Durability,
     EcommerceRequires, FramingName, HoldsConfig, HttpConfig, JournalSettings, KeysConfig,
-    LimitsConfig, ListenerConfig, Listeners, MacWord, PolicyConfig, PosRequires, SettingError,
-    SpecName, SwitchConfig,
+    LimitsConfig, ListenerConfig, Listeners, MacWord, PolicyConfig, PortalConfig, PosRequires,
+    RekonoConfig, SettingError, SpecName, SwitchConfig,
 };
 pub use table::{SETTINGS, Setting, to_json_lines, to_text};
 

@@ -3,6 +3,8 @@
 //! Nothing here waits: a change comes back with the number of the entry that must be durable
 //! before anybody is told. Time comes in as an argument.
 
+mod durable;
+
 use serde::Serialize;
 
 use cekr_issuer::decide::entry as entry_of;
@@ -15,6 +17,8 @@ use cekr_issuer::{
 use crate::entry_view;
 use crate::shard::{Shard, Snapshot, loaded};
 use crate::sync::Arc;
+
+pub use durable::{Durable, JournalFailed};
 
 /// The interface.
 #[derive(Clone)]
@@ -115,6 +119,9 @@ pub enum ControlError {
     /// The card's state does not allow it.
     #[error("the card is {}", .0.name())]
     Conflict(CardStatus),
+    /// The journal has failed: what was changed will never be told.
+    #[error("the journal has failed; the switch is stopping")]
+    JournalFailed,
     /// A load would pass this limit.
     #[error("the load would pass the limit {}", limit_name(*.0))]
     Limit(LoadRefused),

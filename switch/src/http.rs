@@ -12,6 +12,7 @@ mod clearing;
 mod connections;
 mod error;
 mod events;
+mod extension;
 mod idempotency;
 mod issue;
 mod json;
@@ -19,29 +20,27 @@ mod operations;
 mod quote;
 pub(crate) mod token;
 
-use std::future::Future;
-use std::pin::pin;
-
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, MethodRouter, any, on};
 use cekr_issuer::{Policy, Seq};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::HttpConfig;
-use crate::control::Control;
+use crate::control::{Control, Durable, JournalFailed};
 use crate::entropy;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::shutdown::Stop;
 use crate::sync::{Arc, AtomicU64, Ordering};
-use error::ApiError;
+pub use error::ApiError;
+pub use extension::Extension;
 use idempotency::Idempotency;
 use quote::quotable;
 use token::Token;
@@ -49,16 +48,12 @@ pub use token::TokenPlace;
 
 /// What the API is made of.
 pub(crate) struct ApiParts {
-    pub(crate) control: Control,
+    pub(crate) durable: Durable,
     pub(crate) policy: Arc<Policy>,
-    pub(crate) journal: Journal,
-    pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
-    /// Rung by the journal once a commit.
-    pub(crate) committed: Arc<Notify>,
     pub(crate) token: Token,
     pub(crate) settings: HttpConfig,
-    pub(crate) stop: watch::Receiver<Stop>,
+    pub(crate) extension: Extension,
 }
 
 /// What every handler sees; cheap to clone.
@@ -73,6 +68,8 @@ struct Inner {
     /// First half of the request ids: drawn at start, so that two runs share none.
     run: u32,
     requests: AtomicU64,
+    /// The description, others' parts included.
+    openapi: String,
 }
 
 impl Api {
@@ -81,11 +78,17 @@ impl Api {
         entropy::fill(&mut run);
         let idempotency = Idempotency::new(parts.settings.idempotency_max);
         let run = u32::from_be_bytes(run);
-        Api { inner: Arc::new(Inner { parts, idempotency, run, requests: AtomicU64::new(0) }) }
+        let openapi = parts.extension.described(operations::OPENAPI);
+        let requests = AtomicU64::new(0);
+        Api { inner: Arc::new(Inner { parts, idempotency, run, requests, openapi }) }
+    }
+
+    fn durably(&self) -> &Durable {
+        &self.inner.parts.durable
     }
 
     fn control(&self) -> &Control {
-        &self.inner.parts.control
+        self.durably().control()
     }
 
     fn policy(&self) -> &Policy {
@@ -93,11 +96,11 @@ impl Api {
     }
 
     fn journal(&self) -> &Journal {
-        &self.inner.parts.journal
+        self.durably().journal()
     }
 
     fn clock(&self) -> &Clock {
-        &self.inner.parts.clock
+        self.durably().clock()
     }
 
     fn metrics(&self) -> &Metrics {
@@ -112,12 +115,8 @@ impl Api {
         usize::try_from(self.inner.parts.settings.body_octets_max).unwrap_or(usize::MAX)
     }
 
-    fn stop(&self) -> watch::Receiver<Stop> {
-        self.inner.parts.stop.clone()
-    }
-
-    fn is_stopping(&self) -> bool {
-        *self.inner.parts.stop.borrow() == Stop::Drain
+    fn openapi(&self) -> &str {
+        &self.inner.openapi
     }
 
     /// Waits until the entry `seq`, and with it all before, is durable.
@@ -125,30 +124,8 @@ impl Api {
     /// # Errors
     /// 503 if the journal has failed, so that it never will be.
     async fn durable(&self, seq: Seq) -> Result<(), ApiError> {
-        loop {
-            let mut committed = pin!(self.inner.parts.committed.notified());
-            // Registered before the look: a commit in between is not missed.
-            committed.as_mut().enable();
-            if self.journal().durable() >= seq {
-                return Ok(());
-            }
-            if self.journal().failure().is_some() {
-                return Err(ApiError::try_later("the journal has failed; the switch is stopping"));
-            }
-            tokio::select! {
-                () = committed => {}
-                // A journal that has failed rings no more.
-                () = tokio::time::sleep(FAILURE_LOOK) => {}
-            }
-        }
-    }
-
-    /// Waits for a commit, or a moment: in memory nothing rings.
-    fn moment(&self) -> impl Future<Output = ()> + Send + use<> {
-        let inner = self.inner.clone();
-        async move {
-            let _ = tokio::time::timeout(EVENT_LOOK, inner.parts.committed.notified()).await;
-        }
+        let failed = |failed: JournalFailed| ApiError::try_later(&failed.to_string());
+        self.durably().wait(seq).await.map_err(failed)
     }
 }
 
@@ -210,18 +187,26 @@ pub(crate) fn router(api: &Api) -> Router {
     let (operator, anyone): (Vec<_>, Vec<_>) =
         routes().into_iter().partition(|route| route.access == Access::Operator);
     let add = |router: Router<Api>, route: Route| router.route(route.path, route.handler);
+    let theirs = &api.inner.parts.extension;
+    let authorized = middleware::from_fn_with_state(api.clone(), authorize);
     let operator = operator
         .into_iter()
         .fold(Router::new(), add)
+        .merge(theirs.operator.clone().with_state(()))
         .layer(middleware::from_fn_with_state(api.clone(), idempotency::layer))
-        .layer(middleware::from_fn_with_state(api.clone(), authorize));
-    anyone
-        .into_iter()
-        .fold(Router::new(), add)
+        .merge(theirs.uploads.clone().with_state(()))
+        .layer(authorized);
+    let known =
+        anyone.into_iter().fold(Router::new(), add).merge(theirs.anyone.clone().with_state(()));
+    let all = known
         .merge(operator)
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(unknown_method)
-        .layer(DefaultBodyLimit::max(api.body_octets_max()))
+        .route("/v1/{*path}", any(unknown_path))
+        .method_not_allowed_fallback(unknown_method);
+    let all = match &theirs.pages {
+        Some(pages) => all.fallback_service(pages.clone()),
+        None => all.fallback(unknown_path),
+    };
+    all.layer(DefaultBodyLimit::max(api.body_octets_max()))
         .layer(middleware::from_fn_with_state(api.clone(), name_request))
         .with_state(api.clone())
 }
@@ -293,10 +278,6 @@ async fn unknown_method(request: Request) -> ApiError {
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
-/// How often a waiting call looks whether the journal has failed.
-const FAILURE_LOOK: std::time::Duration = std::time::Duration::from_millis(250);
-/// How often a stream of events looks for new ones when no commit rings.
-const EVENT_LOOK: std::time::Duration = std::time::Duration::from_millis(20);
 /// How long calls may take to end after a stop.
 const DRAIN_MAX: std::time::Duration = std::time::Duration::from_millis(1_500);
 

@@ -5,6 +5,7 @@
 //! lanes serve terminals on threads of their own; one more thread accepts and serves the control
 //! API, so that no request of a page is ever in a terminal's way.
 
+use std::future::Future;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,14 +20,14 @@ use crate::background::{Background, BackgroundParts};
 use crate::checkpoint::Keeper;
 use crate::clock::Clock;
 use crate::config::{Address, Config, Durability};
-use crate::control::Control;
+use crate::control::{Control, Durable};
 use crate::disk::{Disk, FileDisk, TakeError};
 use crate::engine::{Engine, Link};
 use crate::entropy;
 use crate::entry_view::moment;
 use crate::hsm::{CardKeys, Hsm, KeysError, SoftHsm};
 use crate::http::token::{self, Token};
-use crate::http::{self, Api, ApiParts, TokenPlace};
+use crate::http::{self, Api, ApiParts, Extension, TokenPlace};
 use crate::journal::{Cut, Journal, JournalFailure, JournalId, OpenError, Recovered};
 use crate::keyring::{Keyring, KeyringError, StartKey};
 use crate::lane::{self, LaneLimits, LaneParts};
@@ -75,7 +76,12 @@ pub struct Server {
     clock: Clock,
     signals: Signals,
     engine: Arc<Engine>,
-    control: Control,
+    durable: Durable,
+    /// Rung by the journal once a commit.
+    committed: Arc<Notify>,
+    stop: watch::Sender<Stop>,
+    /// What others serve on the control API's port.
+    extension: Extension,
     policy: Arc<Policy>,
     journal: Journal,
     /// None in memory.
@@ -223,12 +229,18 @@ impl Server {
         let policy = Arc::new(config.policy());
         let engine = Arc::new(Engine::new(shard.clone(), config.policy()));
         let control = Control::new(shard, policy.clone());
+        let committed = Arc::new(Notify::new());
+        let (stop, stopped) = watch::channel(Stop::Serve);
+        let durable = Durable::new(control, options.clock.clone(), committed.clone(), stopped);
         Ok(Server {
             config,
             clock: options.clock,
             signals: options.signals,
             engine,
-            control,
+            durable,
+            committed,
+            stop,
+            extension: Extension::default(),
             policy,
             journal,
             disk,
@@ -244,7 +256,31 @@ impl Server {
     /// The cards, before anybody is served.
     #[must_use]
     pub fn control(&self) -> &Control {
-        &self.control
+        self.durable.control()
+    }
+
+    /// The cards, for those who can wait until what they hear is durable.
+    #[must_use]
+    pub const fn durable(&self) -> &Durable {
+        &self.durable
+    }
+
+    /// The control API's address as a link that a browser takes for safe, where it is this machine.
+    ///
+    /// # Errors
+    /// If the system does not tell the port.
+    pub fn http_url(&self) -> Result<String, StartError> {
+        self.http.local_addr().map(url).map_err(StartError::Thread)
+    }
+
+    /// Runs `work` on the runtime that serves the control API: what it spawns or opens lives there.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.edge.block_on(work)
+    }
+
+    /// Serves these routes too, on the control API's port.
+    pub fn extend(&mut self, extension: Extension) {
+        self.extension = extension;
     }
 
     /// The clock that everything asks.
@@ -279,10 +315,12 @@ impl Server {
     /// # Errors
     /// If the system has no room for threads.
     pub fn start(self) -> Result<Running, StartError> {
-        let Server { config, clock, engine, control, journal, disk, edge, .. } = self;
+        let Server { config, clock, engine, durable, stop, journal, disk, edge, .. } = self;
+        let control = durable.control().clone();
+        let committed = self.committed;
+        let stopped = stop.subscribe();
         let lane_count = lane_count(&config);
         let metrics = Metrics::new(lane_count);
-        let (stop, stopped) = watch::channel(Stop::Serve);
         let (tell, causes) = mpsc::unbounded_channel();
         let limits = LaneLimits {
             in_flight_max: config.switch.in_flight_max,
@@ -314,11 +352,9 @@ impl Server {
             dealers.push(dealer);
             bells.push(committed);
         }
-        let committed = Arc::new(Notify::new());
-        let http_bell = committed.clone();
         journal.on_commit(Box::new(move |_: Seq| {
             bells.iter().for_each(|bell| bell.notify_one());
-            http_bell.notify_waiters();
+            committed.notify_waiters();
         }));
         let tell_failure = tell.clone();
         journal.on_failure(Box::new(move |failure| {
@@ -355,17 +391,13 @@ impl Server {
             });
         }
         drop(dealers);
-        let background_clock = clock.clone();
         let api = Api::new(ApiParts {
-            control: control.clone(),
+            durable,
             policy: self.policy,
-            journal: journal.clone(),
-            clock,
             metrics: metrics.clone(),
-            committed,
             token: Token::new(&self.token),
             settings: config.http.clone(),
-            stop: stopped.clone(),
+            extension: self.extension,
         });
         // Before anybody can know that the switch is ready: a wish to stop is never missed.
         let watcher = match self.signals {
@@ -384,7 +416,7 @@ impl Server {
         let every = config.journal.checkpoint_entries;
         let background = Background::start(BackgroundParts {
             shard: control.shard().clone(),
-            clock: background_clock,
+            clock,
             keeper: disk.map(|disk| Keeper::new(disk, every, newest)),
             entries_max: (config.journal.batch_max / 4).max(1),
         })
@@ -454,11 +486,7 @@ impl Running {
     /// The control API's address as a link.
     #[must_use]
     pub fn http_url(&self) -> String {
-        let port = self.http_addr.port();
-        if self.http_addr.ip().is_loopback() {
-            return format!("http://localhost:{port}");
-        }
-        format!("http://{}", self.http_addr)
+        url(self.http_addr)
     }
 
     /// Waits until the system asks to stop or the journal fails.
@@ -625,6 +653,14 @@ fn bind(addr: &Address, help: &'static str) -> Result<TcpListener, StartError> {
         }
     }
     Err(fault(last.unwrap_or_else(|| std::io::ErrorKind::AddrNotAvailable.into())))
+}
+
+/// An address as a link.
+fn url(addr: SocketAddr) -> String {
+    if addr.ip().is_loopback() {
+        return format!("http://localhost:{}", addr.port());
+    }
+    format!("http://{addr}")
 }
 
 fn token_place(config: &Config) -> TokenPlace {

@@ -35,6 +35,10 @@ pub struct Config {
     pub abuse: AbuseConfig,
     /// The programme's keys.
     pub keys: KeysConfig,
+    /// The website.
+    pub portal: PortalConfig,
+    /// Identities of the website that Rekono vouches for.
+    pub rekono: RekonoConfig,
 }
 
 /// Where the data lies and how durable an answer is.
@@ -323,6 +327,64 @@ pub struct AbuseConfig {
     /// How far ahead of its last counter a chip may be.
     #[serde(deserialize_with = "within::<_, u16, 0, 65_535>")]
     pub atc_jump_max: u16,
+}
+
+/// The website. It is not the switch's, but there is one file of settings.
+#[derive(Clone, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PortalConfig {
+    /// The database; empty takes a file in the data directory.
+    pub database_url: String,
+    /// The address in people's browsers; empty takes the control API's.
+    pub public_url: String,
+}
+
+impl fmt::Debug for PortalConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The database's address may hold a password.
+        f.debug_struct("PortalConfig").field("public_url", &self.public_url).finish_non_exhaustive()
+    }
+}
+
+/// An OpenID Connect provider, as Rekono is one.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RekonoConfig {
+    /// The provider; empty offers passkeys alone.
+    pub issuer: String,
+    /// Our name there.
+    pub client_id: String,
+    /// Our secret there; empty for a public client.
+    pub client_secret: String,
+    /// The claim that tells the level of assurance.
+    pub level_claim: String,
+    /// What stands in that claim for level 20.
+    pub level_20: String,
+    /// What stands in that claim for level 30.
+    pub level_30: String,
+}
+
+impl fmt::Debug for RekonoConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RekonoConfig")
+            .field("issuer", &self.issuer)
+            .field("client_id", &self.client_id)
+            .field("level_claim", &self.level_claim)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for RekonoConfig {
+    fn default() -> Self {
+        Self {
+            issuer: String::new(),
+            client_id: String::new(),
+            client_secret: String::new(),
+            level_claim: "acr".to_owned(),
+            level_20: "20".to_owned(),
+            level_30: "30".to_owned(),
+        }
+    }
 }
 
 /// The programme's keys: key blocks (TR-31, version D) under the start key; an empty one stands for

@@ -94,6 +94,14 @@ pub const SETTINGS: &[Setting] = &[
     row("keys", "bdk_aes", KEY_BLOCK, "PIN pads, DUKPT over AES (B0)"),
     row("keys", "mak", KEY_BLOCK, "MACs of messages (M3)"),
     row("keys", "exchange", KEY_BLOCK, "links send working keys under it, AES (K1)"),
+    row("portal", "database_url", "URL", "postgres://...; empty: DIR/portal.db"),
+    row("portal", "public_url", "URL", "what browsers ask for; empty: the control API's address"),
+    row("rekono", "issuer", "URL", "OpenID Connect provider; empty: passkeys alone"),
+    row("rekono", "client_id", "text", "our name at the provider"),
+    row("rekono", "client_secret", "text", "our secret there; empty: a public client"),
+    row("rekono", "level_claim", "text", "the claim that tells the level of assurance"),
+    row("rekono", "level_20", "text", "what stands there for level 20"),
+    row("rekono", "level_30", "text", "what stands there for level 30"),
 ];
 
 impl Setting {
@@ -144,8 +152,14 @@ pub fn to_json_lines(config: &Config) -> String {
 /// Each row with the value that the struct holds for it; listeners beyond the first are left out.
 fn values(config: &Config) -> Vec<(Setting, toml::Value)> {
     let mut config = config.clone();
-    if !config.http.operator_token.is_empty() {
-        config.http.operator_token = "***".to_owned();
+    // A database's address may hold a password.
+    let secrets = [
+        &mut config.http.operator_token,
+        &mut config.portal.database_url,
+        &mut config.rekono.client_secret,
+    ];
+    for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
+        *secret = "***".to_owned();
     }
     let mut keys = toml::Table::try_from(&config.keys).unwrap_or_default();
     let told = keys.iter_mut().filter(|(_, block)| block.as_str().is_some_and(|b| !b.is_empty()));

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Api;
 use super::error::ApiError;
 use super::json::{JsonBody, Parameters, page_items};
-use crate::control::{CardView, ChannelsPatch, ControlError, Page, Report, limit_name};
+use crate::control::{CardView, ChannelsPatch, ControlError, Page, Report};
 
 /// What a list of cards may be asked.
 #[derive(Deserialize)]
@@ -37,7 +37,7 @@ pub(super) async fn list(
         None => api.control().cards(after, limit),
         Some(name) => match api.control().find(name).filter(|_| after.is_none()) {
             Some(id) => {
-                let (card, seq) = api.control().card(id).map_err(refused)?;
+                let (card, seq) = api.control().card(id).map_err(ApiError::from)?;
                 (Page { items: vec![card], has_more: false }, seq)
             }
             None => (Page { items: Vec::new(), has_more: false }, Seq::NONE),
@@ -208,7 +208,7 @@ pub(super) async fn transactions(
             (ControlError::NotFound, Some(_)) => {
                 ApiError::invalid("no_such_entry", message).of("starting_after")
             }
-            _ => refused(error),
+            _ => error.into(),
         }
     })?;
     api.durable(seq).await?;
@@ -220,25 +220,13 @@ pub(super) async fn told(
     api: &Api,
     outcome: Result<(CardView, Seq), ControlError>,
 ) -> Result<Json<CardView>, ApiError> {
-    let (card, seq) = outcome.map_err(refused)?;
+    let (card, seq) = outcome.map_err(ApiError::from)?;
     api.durable(seq).await?;
     Ok(Json(card))
 }
 
 fn named(api: &Api, token: &str) -> Result<CardId, ApiError> {
-    api.control().id(token).ok_or_else(|| refused(ControlError::NotFound))
-}
-
-/// The API's words for what the control refuses.
-pub(super) fn refused(error: ControlError) -> ApiError {
-    let message = error.to_string();
-    match error {
-        ControlError::AmountZero => ApiError::invalid("invalid_amount", message).of("amount"),
-        ControlError::Busy => ApiError::try_later(&message),
-        ControlError::Conflict(_) => ApiError::conflict("card_state", message),
-        ControlError::Limit(limit) => ApiError::conflict(limit_name(limit), message).of("amount"),
-        ControlError::NotFound => ApiError::not_found(message),
-    }
+    api.control().id(token).ok_or_else(|| ControlError::NotFound.into())
 }
 
 /// Twelve digits, as DE 4 has.

@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Api;
-use super::cards::refused;
 use super::error::ApiError;
 use super::json::JsonBody;
 use crate::clearing::LineTold;
@@ -54,7 +53,7 @@ pub(super) async fn clear(
     }
     let lines = body.lines.into_iter().map(told).collect::<Result<Vec<_>, _>>()?;
     let cleared = api.control().clear(&body.file, &lines, api.clock().now());
-    let (outcomes, seq) = cleared.map_err(refused)?;
+    let (outcomes, seq) = cleared.map_err(ApiError::from)?;
     api.durable(seq).await?;
     Ok(Json(json!({ "data": outcomes })))
 }

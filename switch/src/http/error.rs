@@ -8,10 +8,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::quote::quotable;
+use crate::control::{ControlError, limit_name};
 
 /// An error as the caller sees it.
 #[derive(Clone, Debug)]
-pub(crate) struct ApiError {
+pub struct ApiError {
     status: StatusCode,
     body: Body,
 }
@@ -27,22 +28,23 @@ struct Body {
 
 impl ApiError {
     /// The caller's fault: 400.
-    pub(crate) fn invalid(code: &'static str, message: impl Into<String>) -> ApiError {
+    pub fn invalid(code: &'static str, message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, INVALID, code, message.into())
     }
 
     /// No such thing: 404.
-    pub(crate) fn not_found(message: impl Into<String>) -> ApiError {
+    pub fn not_found(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::NOT_FOUND, INVALID, "not_found", message.into())
     }
 
     /// The thing's state does not allow it: 409.
-    pub(crate) fn conflict(code: &'static str, message: impl Into<String>) -> ApiError {
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::CONFLICT, INVALID, code, message.into())
     }
 
     /// No token, or a wrong one: 401.
-    pub(crate) fn unauthorized(message: &str) -> ApiError {
+    #[must_use]
+    pub fn unauthorized(message: &str) -> ApiError {
         let kind = "authentication_error";
         ApiError::new(StatusCode::UNAUTHORIZED, kind, "unauthorized", message.to_owned())
     }
@@ -53,13 +55,14 @@ impl ApiError {
     }
 
     /// No room now: 503, to be tried again with the same idempotency key.
-    pub(crate) fn try_later(message: &str) -> ApiError {
+    #[must_use]
+    pub fn try_later(message: &str) -> ApiError {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         ApiError::new(status, "api_error", "try_later", message.to_owned())
     }
 
     /// A status that the framework gave.
-    pub(crate) fn with_status(
+    pub fn with_status(
         status: StatusCode,
         code: &'static str,
         message: impl Into<String>,
@@ -68,7 +71,8 @@ impl ApiError {
     }
 
     /// Names the parameter that is wrong.
-    pub(crate) fn of(mut self, param: &'static str) -> ApiError {
+    #[must_use]
+    pub fn of(mut self, param: &'static str) -> ApiError {
         self.body.param = Some(param);
         self
     }
@@ -81,6 +85,21 @@ impl ApiError {
     ) -> ApiError {
         let message = quotable(&message).into_owned();
         ApiError { status, body: Body { kind, code, message, param: None } }
+    }
+}
+
+impl From<ControlError> for ApiError {
+    fn from(error: ControlError) -> Self {
+        let message = error.to_string();
+        match error {
+            ControlError::AmountZero => ApiError::invalid("invalid_amount", message).of("amount"),
+            ControlError::Busy | ControlError::JournalFailed => ApiError::try_later(&message),
+            ControlError::Conflict(_) => ApiError::conflict("card_state", message),
+            ControlError::Limit(limit) => {
+                ApiError::conflict(limit_name(limit), message).of("amount")
+            }
+            ControlError::NotFound => ApiError::not_found(message),
+        }
     }
 }
 

@@ -42,10 +42,7 @@ pub(super) async fn stream(
             seq
         }
     };
-    let mut stop = api.stop();
-    let stopped = Box::pin(async move {
-        let _ = stop.wait_for(|stop| *stop == crate::shutdown::Stop::Drain).await;
-    });
+    let stopped = Box::pin(api.durably().stopped());
     let events = Events { api, after, ready: VecDeque::new(), pause: None, stopped };
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
@@ -76,7 +73,7 @@ impl Stream for Events {
                 Fetched::Lost => return Poll::Ready(None),
                 Fetched::None => {}
             }
-            let moment = self.api.moment();
+            let moment = self.api.durably().moment();
             let pause = self.pause.get_or_insert_with(|| Box::pin(moment));
             ready!(pause.as_mut().poll(context));
             self.pause = None;

@@ -12,7 +12,6 @@ use cekr_issuer::{Amount, CardStatus, Channels, Controls};
 use serde::Deserialize;
 
 use super::Api;
-use super::cards::refused;
 use super::error::ApiError;
 use super::json::JsonBody;
 use crate::control::{CardView, ControlError};
@@ -56,8 +55,8 @@ pub(super) async fn issue(
     let shard = api.control().shard();
     let seq = shard.issue(card, api.clock().now()).map_err(not_issued)?;
     api.durable(seq).await?;
-    let id = api.control().find(&name).ok_or_else(|| refused(ControlError::NotFound))?;
-    let (view, _) = api.control().card(id).map_err(refused)?;
+    let id = api.control().find(&name).ok_or(ControlError::NotFound)?;
+    let (view, _) = api.control().card(id).map_err(ApiError::from)?;
     Ok(Json(view))
 }
 

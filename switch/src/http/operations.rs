@@ -21,8 +21,8 @@ pub(super) async fn healthz(State(api): State<Api>) -> Response {
 
 /// `GET /readyz`: terminals are served.
 pub(super) async fn readyz(State(api): State<Api>) -> Response {
-    let why = if api.is_stopping() { "stopping" } else { "journal_failed" };
-    state(!api.is_stopping() && api.journal().failure().is_none(), why)
+    let why = if api.durably().is_stopping() { "stopping" } else { "journal_failed" };
+    state(!api.durably().is_stopping() && api.journal().failure().is_none(), why)
 }
 
 /// `GET /metrics`
@@ -60,8 +60,9 @@ pub(super) async fn books(State(api): State<Api>) -> Result<Json<Value>, ApiErro
 }
 
 /// `GET /v1/openapi.json`
-pub(super) async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], OPENAPI)
+pub(super) async fn openapi(State(api): State<Api>) -> impl IntoResponse {
+    let kind = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, kind)], api.openapi().to_owned())
 }
 
 fn state(good: bool, why_not: &str) -> Response {

@@ -1,0 +1,104 @@
+//! The website of a prepaid card: who somebody is, what their cards may do, and how money comes in.
+//!
+//! It reaches cards only through the switch's control interface, holds no card's key and no card's
+//! number, and keeps no money: that lives in the journal. Its database has people, their ways to
+//! sign in, the evidence of loads, and projections that can be made anew at any time.
+//!
+//! A folder is a thing that a person does: its handlers, its page, its store.
+
+pub mod db;
+pub mod page;
+pub mod settings;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use cekr_switch::control::Durable;
+use cekr_switch::http::Extension;
+
+use db::{Database, DatabaseError};
+use page::assets::{self, Assets};
+use page::texts::Texts;
+use settings::Settings;
+
+/// The website. Cheap to clone; every handler has one.
+#[derive(Clone)]
+pub struct Portal {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    durable: Durable,
+    database: Database,
+    settings: Settings,
+    texts: Texts,
+    assets: Assets,
+}
+
+/// Why the website does not open. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database cannot be had.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The texts that are built in cannot be read: a fault of the build.
+    #[error("the built-in texts cannot be read: {0}")]
+    Texts(#[from] page::texts::TextsError),
+}
+
+impl Portal {
+    /// Opens the database, brings it to this version, and finishes what the last run left half
+    /// done. Must run on the runtime that will serve the pages.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(durable: Durable, settings: Settings) -> Result<Portal, OpenError> {
+        let database = Database::open(&settings.database).await?;
+        let texts = Texts::built_in()?;
+        let assets = Assets::built_in();
+        Ok(Portal { inner: Arc::new(Inner { durable, database, settings, texts, assets }) })
+    }
+
+    /// The routes, for the switch's HTTP port.
+    #[must_use]
+    pub fn extension(&self) -> Extension {
+        let pages = Router::new()
+            .route("/", get(page::home))
+            .route("/assets/{name}", get(assets::show))
+            .fallback(page::not_found)
+            .layer(axum::middleware::from_fn(page::headers))
+            .with_state(self.clone());
+        Extension { pages: Some(pages), ..Extension::default() }
+    }
+
+    /// The cards.
+    #[must_use]
+    pub fn durable(&self) -> &Durable {
+        &self.inner.durable
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.inner.database
+    }
+
+    /// What was set.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// What is said, in every language.
+    #[must_use]
+    pub fn texts(&self) -> &Texts {
+        &self.inner.texts
+    }
+
+    /// Scripts, styles, pictures.
+    #[must_use]
+    pub fn assets(&self) -> &Assets {
+        &self.inner.assets
+    }
+}

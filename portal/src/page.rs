@@ -1,0 +1,132 @@
+//! What every page has in common: language, layout, headers, and how it says that something failed.
+
+pub mod assets;
+pub mod money;
+pub mod texts;
+
+use askama::Template;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::{self, HeaderMap, HeaderName};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use cekr_switch::http::ApiError;
+
+use crate::Portal;
+use texts::{Language, Say};
+
+/// What a template needs besides its own matter. Every template's struct has one as `page`.
+#[derive(Clone)]
+pub struct Page {
+    /// The texts in the reader's language.
+    pub say: Say,
+    /// The path that was asked for, so that a link can lead back to it.
+    pub path: String,
+    portal: Portal,
+}
+
+impl Page {
+    /// The address of an asset, with a mark of its content in it.
+    #[must_use]
+    pub fn asset(&self, name: &str) -> String {
+        self.portal.assets().address(name)
+    }
+}
+
+impl FromRequestParts<Portal> for Page {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        portal: &Portal,
+    ) -> Result<Page, Self::Rejection> {
+        let language = language_of(&parts.headers);
+        let say = portal.texts().say(language);
+        Ok(Page { say, path: parts.uri.path().to_owned(), portal: portal.clone() })
+    }
+}
+
+/// The reader's language: the one chosen by hand (cookie `lang`), else the browser's first that we
+/// have, else Slovene.
+#[must_use]
+pub fn language_of(headers: &HeaderMap) -> Language {
+    let chosen = cookie(headers, LANGUAGE_COOKIE).and_then(Language::parse);
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let accepts = || accepted?.split(',').find_map(|part| Language::parse(part.trim()));
+    chosen.or_else(accepts).unwrap_or_default()
+}
+
+/// The value of a cookie.
+#[must_use]
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(key, value)| (key == name).then_some(value))
+}
+
+/// A template as an answer.
+pub fn show(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(text) => (status, Html(text)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home {
+    page: Page,
+}
+
+/// `GET /`
+pub async fn home(page: Page) -> Response {
+    show(StatusCode::OK, &Home { page })
+}
+
+#[derive(Template)]
+#[template(path = "failure.html")]
+struct Failure {
+    page: Page,
+    title: &'static str,
+    words: &'static str,
+}
+
+/// What nobody serves: a page for people, the API's shape below `/v1`.
+pub async fn not_found(State(_): State<Portal>, page: Page, request: Request) -> Response {
+    let path = request.uri().path();
+    if path.starts_with("/v1/") {
+        return ApiError::not_found(format!("there is no {path}; see /v1/openapi.json"))
+            .into_response();
+    }
+    let failure = Failure { page, title: "not-found-title", words: "not-found-words" };
+    show(StatusCode::NOT_FOUND, &failure)
+}
+
+/// Headers of every page: nothing from elsewhere, nothing inline, in no frame, in no cache.
+pub async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// The cookie that keeps a language chosen by hand.
+pub const LANGUAGE_COOKIE: &str = "lang";
+
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
+     frame-ancestors 'none'";

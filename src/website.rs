@@ -1,0 +1,40 @@
+//! The website beside the switch: its settings out of the file's, and its routes on the same port.
+
+use std::path::Path;
+
+use cekr_portal::Portal;
+use cekr_portal::settings::{DatabasePlace, PostgresUrl, Settings};
+use cekr_switch::config::{Config, Durability};
+use cekr_switch::server::Server;
+
+/// Opens the website and puts it on the control API's port.
+///
+/// # Errors
+/// Why the start is refused, and what to do.
+pub(crate) fn open(server: &mut Server, config: &Config, sandbox: bool) -> Result<Portal, String> {
+    let public_url = if config.portal.public_url.is_empty() {
+        server.http_url().map_err(|error| error.to_string())?
+    } else {
+        config.portal.public_url.trim_end_matches('/').to_owned()
+    };
+    let settings = Settings { database: database(config)?, public_url, sandbox };
+    let opened = server.block_on(Portal::open(server.durable().clone(), settings));
+    let portal = opened.map_err(|error| error.to_string())?;
+    server.extend(portal.extension());
+    Ok(portal)
+}
+
+fn database(config: &Config) -> Result<DatabasePlace, String> {
+    let url = &config.portal.database_url;
+    if !url.is_empty() {
+        return PostgresUrl::parse(url).map(DatabasePlace::Postgres).ok_or_else(|| {
+            "[portal] database_url begins with postgres://\nhelp: leave it empty for a file in the \
+             data directory"
+                .to_owned()
+        });
+    }
+    Ok(match config.data.durability {
+        Durability::None => DatabasePlace::Memory,
+        Durability::Sync => DatabasePlace::File(Path::new(&config.data.dir).join("portal.db")),
+    })
+}
