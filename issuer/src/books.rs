@@ -3,7 +3,7 @@
 //! Every entry's postings sum to zero. Holds are a memorandum: they are no account's money until
 //! they are posted.
 
-use crate::entry::{Cleared, ClearedAs, Entry, Fact, GivenBack, LoadSource};
+use crate::entry::{Cleared, ClearedAs, Entry, Fact, GivenBack, LoadSource, TakeBackCause};
 use crate::money::{Amount, Balance};
 
 /// The accounts of the programme.
@@ -76,8 +76,13 @@ pub fn postings(entry: &Entry) -> impl Iterator<Item = Posting> + use<> {
         Fact::Reversed(fact) if fact.given_back == GivenBack::Posted => {
             spent(fact.answered.amount, fact.answered.fee).map(|line| line.map(inverse))
         }
+        Fact::LoadTakenBack(fact) => taken_back(fact.cause, fact.amount),
         Fact::Loaded(fact) => loaded(fact.source, fact.amount),
-        Fact::Authorized(_)
+        Fact::SuspenseHeld(fact) => suspense(fact.amount),
+        Fact::SuspenseReleased(fact) => suspense(fact.amount).map(|line| line.map(inverse)),
+        // The money leaves suspense with the card's own entry: until then it is still there.
+        Fact::SuspenseAssigned(_)
+        | Fact::Authorized(_)
         | Fact::ControlsSet(_)
         | Fact::CutOver(_)
         | Fact::Declined(_)
@@ -164,13 +169,17 @@ fn held(entry: &Entry) -> i128 {
         | Fact::Inquired(_)
         | Fact::Issued(_)
         | Fact::LineParked(_)
+        | Fact::LoadTakenBack(_)
         | Fact::Loaded(_)
         | Fact::Parked(_)
         | Fact::PinChanged(_)
         | Fact::Reconciled(_)
         | Fact::RefundPending(_)
         | Fact::ReversalRemembered(_)
-        | Fact::Reversed(_) => 0,
+        | Fact::Reversed(_)
+        | Fact::SuspenseAssigned(_)
+        | Fact::SuspenseHeld(_)
+        | Fact::SuspenseReleased(_) => 0,
     }
 }
 
@@ -205,8 +214,25 @@ const fn loaded(source: LoadSource, amount: Amount) -> Lines {
     let from = match source {
         LoadSource::BranchCash | LoadSource::Opening | LoadSource::Upn => Account::UpnClearing,
         LoadSource::Card => Account::PspReceivable,
+        LoadSource::Suspense => Account::Suspense,
     };
     [debit(from, amount), credit(Account::CardLiability, amount), None]
+}
+
+const fn taken_back(cause: TakeBackCause, amount: Amount) -> Lines {
+    let to = match cause {
+        TakeBackCause::BankReversal => Account::UpnClearing,
+        TakeBackCause::Chargeback => Account::ChargebackReceivable,
+        TakeBackCause::Refund => Account::PspReceivable,
+        TakeBackCause::Suspense => Account::Suspense,
+    };
+    [debit(Account::CardLiability, amount), credit(to, amount), None]
+}
+
+/// Money on the bank account that is nobody's yet; negative where the bank took it.
+const fn suspense(amount: Balance) -> Lines {
+    let bank = Posting { account: Account::UpnClearing, amount };
+    [Some(inverse(bank)), Some(Posting { account: Account::Suspense, amount }), None]
 }
 
 const fn credit(account: Account, amount: Amount) -> Option<Posting> {

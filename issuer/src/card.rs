@@ -1,5 +1,6 @@
 //! One card: its controls, its money, its counters; [`Card::apply`] is the only way it changes.
 
+mod loads;
 mod state;
 
 use alloc::boxed::Box;
@@ -10,7 +11,7 @@ use cekr_emv::issuer::AtcWindow;
 use crate::controls::{CardStatus, Controls};
 use crate::entry::{
     Answered, Authorized, CardId, Cleared, ClearedAs, Completed, Entry, Fact, HoldExpired, Issued,
-    LoadSource, Loaded, Reference, Refund, Remembered, Reversed, Seq, Sum,
+    LoadName, LoadSource, Loaded, Reference, Refund, Remembered, Reversed, Seq, Sum,
 };
 use crate::key::RequestKey;
 use crate::limit::{Spending, Spent};
@@ -18,15 +19,14 @@ use crate::money::{Amount, Balance, lessened};
 use crate::planted::{self, Fault};
 use crate::time::Now;
 use crate::transaction::{Money, Transaction, Transactions, taken};
+use loads::Loads;
+pub use loads::{LOAD_TAKEN_BACK_MS, LOADS_REMEMBERED_MAX, TAKEN_BACK_MAX};
 
 /// Wrong PINs after which no PIN is tried any more.
 pub const PIN_TRIES_MAX: u8 = 3;
 
 /// Reversals without an original that one card remembers; the oldest is forgotten first.
 pub const REMEMBERED_MAX: usize = 64;
-
-/// References of loads that one card remembers; the oldest is forgotten first.
-pub const LOADS_REMEMBERED_MAX: usize = 256;
 
 /// Dispense faults that one card remembers; the oldest is forgotten first.
 pub const DISPENSE_FAULTS_MAX: usize = 64;
@@ -66,14 +66,6 @@ pub struct Card {
     loads: Option<Box<Loads>>,
     /// What few cards have. Each authorization looks, and for most it must cost no memory.
     rare: Option<Box<Rare>>,
-}
-
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-struct Loads {
-    /// Marks of those that were posted.
-    posted: VecDeque<u64>,
-    /// What the card is to begin with and was not loaded yet.
-    opening: Amount,
 }
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -222,13 +214,6 @@ impl Card {
         faults.filter(|at| **at > since).count()
     }
 
-    /// Whether a load of this source and reference was posted already.
-    #[must_use]
-    pub fn has_load(&self, source: LoadSource, reference: &Reference) -> bool {
-        let mark = load_mark(source, reference);
-        self.loads.as_ref().is_some_and(|loads| loads.posted.contains(&mark))
-    }
-
     /// Whether one more decline that changes nothing gets an entry of its own in this hour.
     #[must_use]
     pub fn enters_decline(&self, now: Now, declines_per_hour: u32) -> bool {
@@ -271,7 +256,7 @@ impl Card {
         Some(Fact::Loaded(Loaded {
             amount,
             source: LoadSource::Opening,
-            reference: Reference::new("opening")?,
+            name: LoadName::Reference(Reference::new("opening")?),
             balance: self.balance.plus(amount),
             available: self.available().plus(amount),
         }))
@@ -298,7 +283,8 @@ impl Card {
             Fact::HoldExpired(fact) => self.apply_hold_expired(entry, fact),
             Fact::Inquired(answered) => self.apply_pin_tries(answered),
             Fact::Issued(fact) => *self = Self::issued(entry.card().unwrap_or_default(), fact),
-            Fact::Loaded(fact) => self.apply_loaded(entry, fact),
+            Fact::LoadTakenBack(fact) => self.apply_load_taken_back(entry, fact),
+            Fact::Loaded(fact) => self.apply_loaded(seq, entry, fact),
             Fact::PinChanged(fact) => {
                 self.pvv = Some(fact.pvv);
                 self.pin_tries_left = PIN_TRIES_MAX;
@@ -311,7 +297,10 @@ impl Card {
             | Fact::DeclinedElsewhere(_)
             | Fact::LineParked(_)
             | Fact::Parked(_)
-            | Fact::Reconciled(_) => {}
+            | Fact::Reconciled(_)
+            | Fact::SuspenseAssigned(_)
+            | Fact::SuspenseHeld(_)
+            | Fact::SuspenseReleased(_) => {}
         }
         if let Some(answered) = entry.answered() {
             self.apply_verified(answered);
@@ -461,20 +450,6 @@ impl Card {
         self.transactions.push(Transaction::refund(seq, entry.at, entry.date, fact));
     }
 
-    fn apply_loaded(&mut self, entry: &Entry, fact: &Loaded) {
-        self.balance = self.balance.plus(fact.amount);
-        if fact.source != LoadSource::Opening {
-            self.spent.add_load(entry.date, fact.amount);
-        }
-        let mark = load_mark(fact.source, &fact.reference);
-        let loads = self.loads.get_or_insert_default();
-        remember(&mut loads.posted, mark, LOADS_REMEMBERED_MAX);
-        if fact.source == LoadSource::Opening {
-            loads.opening = Amount::default();
-            self.due_first = self.transactions.next_expiry();
-        }
-    }
-
     fn apply_remembered(&mut self, fact: &Remembered) {
         let rare = self.rare.get_or_insert_default();
         remember(&mut rare.remembered, fact.original, REMEMBERED_MAX);
@@ -554,16 +529,6 @@ fn remember<T>(kept: &mut VecDeque<T>, new: T, max: usize) {
         kept.pop_front();
     }
     kept.push_back(new);
-}
-
-/// FNV-1a over source and reference. A card keeps a few hundred of them, so that two different
-/// references of one card meeting in 64 bits is out of reach of anything but intent, and whoever
-/// can choose references can load money anyway.
-fn load_mark(source: LoadSource, reference: &Reference) -> u64 {
-    let octets = core::iter::once(source as u8).chain(reference.as_str().bytes());
-    octets.fold(0xCBF2_9CE4_8422_2325, |mark, octet| {
-        (mark ^ u64::from(octet)).wrapping_mul(0x0100_0000_01B3)
-    })
 }
 
 /// Hours since 1970; 32 bits of them last half a million years.

@@ -8,12 +8,17 @@
 
 mod fact;
 mod octets;
+mod statement;
 
 pub use fact::{
     Answered, Authority, Authorized, Cleared, ClearedAs, Completed, Fact, FileActioned, GivenBack,
     HoldExpired, Issued, LineCause, LineKey, LineParked, LoadSource, Loaded, MaskedPan,
     NO_MERCHANT, NO_RRN, ParkCause, Parked, PinChanged, Place, Reconciled, Refund, Remembered,
     ReversalFate, Reversed, Sum,
+};
+pub use statement::{
+    BankLine, LoadName, LoadTakenBack, ReleaseCause, StatementKey, SuspenseAssigned, SuspenseHeld,
+    SuspenseReason, SuspenseReleased, TakeBackCause,
 };
 
 use core::fmt;
@@ -192,6 +197,7 @@ impl Entry {
             Fact::Inquired(_) => "inquired",
             Fact::Issued(_) => "issued",
             Fact::LineParked(_) => "line_parked",
+            Fact::LoadTakenBack(_) => "load_taken_back",
             Fact::Loaded(_) => "loaded",
             Fact::Parked(_) => "parked",
             Fact::PinChanged(_) => "pin_changed",
@@ -199,6 +205,9 @@ impl Entry {
             Fact::RefundPending(_) => "refund_pending",
             Fact::ReversalRemembered(_) => "reversal_remembered",
             Fact::Reversed(_) => "reversed",
+            Fact::SuspenseAssigned(_) => "suspense_assigned",
+            Fact::SuspenseHeld(_) => "suspense_held",
+            Fact::SuspenseReleased(_) => "suspense_released",
         }
     }
 
@@ -222,10 +231,16 @@ impl Entry {
             Fact::Cleared(Cleared { line, .. }) | Fact::LineParked(LineParked { line, .. }) => {
                 Origin::Line(*line)
             }
+            Fact::LoadTakenBack(LoadTakenBack { name: LoadName::Line(line), .. })
+            | Fact::Loaded(Loaded { name: LoadName::Line(line), .. })
+            | Fact::SuspenseAssigned(SuspenseAssigned { line, .. })
+            | Fact::SuspenseHeld(SuspenseHeld { line, .. })
+            | Fact::SuspenseReleased(SuspenseReleased { line, .. }) => Origin::Statement(*line),
             Fact::ControlsSet(_)
             | Fact::DeclinesCounted { .. }
             | Fact::HoldExpired(_)
             | Fact::Issued(_)
+            | Fact::LoadTakenBack(_)
             | Fact::Loaded(_) => Origin::Own,
         }
     }
@@ -235,7 +250,7 @@ impl Entry {
     pub const fn answered(&self) -> Option<&Answered> {
         match self.origin() {
             Origin::Answered(answered) => Some(answered),
-            Origin::Line(_) | Origin::Own => None,
+            Origin::Line(_) | Origin::Own | Origin::Statement(_) => None,
         }
     }
 
@@ -244,7 +259,16 @@ impl Entry {
     pub const fn line(&self) -> Option<LineKey> {
         match self.origin() {
             Origin::Line(line) => Some(line),
-            Origin::Answered(_) | Origin::Own => None,
+            Origin::Answered(_) | Origin::Own | Origin::Statement(_) => None,
+        }
+    }
+
+    /// The bank's line within, where the entry came of one, or is about what one brought.
+    #[must_use]
+    pub const fn bank_line(&self) -> Option<BankLine> {
+        match self.origin() {
+            Origin::Statement(line) => Some(line),
+            Origin::Answered(_) | Origin::Line(_) | Origin::Own => None,
         }
     }
 
@@ -257,6 +281,9 @@ impl Entry {
         }
         if let Fact::Loaded(loaded) = &self.fact {
             return Some((loaded.balance, loaded.available));
+        }
+        if let Fact::LoadTakenBack(taken) = &self.fact {
+            return Some((taken.balance, taken.available));
         }
         self.answered().map(|answered| (answered.balance, answered.available))
     }
@@ -271,6 +298,8 @@ pub enum Origin<'e> {
     Line(LineKey),
     /// Somebody at the control API, or the clock.
     Own,
+    /// A line of a bank statement, or somebody who decided about what it brought.
+    Statement(BankLine),
 }
 
 #[cfg(test)]

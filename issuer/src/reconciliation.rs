@@ -89,12 +89,16 @@ impl Totals {
             | Fact::Inquired(_)
             | Fact::Issued(_)
             | Fact::LineParked(_)
+            | Fact::LoadTakenBack(_)
             | Fact::Loaded(_)
             | Fact::Parked(_)
             | Fact::PinChanged(_)
             | Fact::Reconciled(_)
             | Fact::RefundPending(_)
-            | Fact::ReversalRemembered(_) => {}
+            | Fact::ReversalRemembered(_)
+            | Fact::SuspenseAssigned(_)
+            | Fact::SuspenseHeld(_)
+            | Fact::SuspenseReleased(_) => {}
         }
     }
 

@@ -129,11 +129,15 @@ impl Answer {
             | Fact::HoldExpired(_)
             | Fact::Issued(_)
             | Fact::LineParked(_)
+            | Fact::LoadTakenBack(_)
             | Fact::Loaded(_)
             | Fact::Parked(_)
             | Fact::Reconciled(_)
             | Fact::ReversalRemembered(_)
-            | Fact::Reversed(_) => {}
+            | Fact::Reversed(_)
+            | Fact::SuspenseAssigned(_)
+            | Fact::SuspenseHeld(_)
+            | Fact::SuspenseReleased(_) => {}
         }
         Some(answer)
     }

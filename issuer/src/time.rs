@@ -45,6 +45,17 @@ impl LocalDate {
         self.0 / 100
     }
 
+    /// The same day so many months earlier. It is a bound to compare with and no calendar's day
+    /// where that month is shorter; the zero date where there is no such year.
+    #[must_use]
+    pub const fn months_earlier(self, months: u32) -> Self {
+        let (year, month, day) = (self.0 / 10_000, self.0 / 100 % 100, self.0 % 100);
+        match (year * 12 + month).checked_sub(months + 1) {
+            Some(since) => Self(since / 12 * 10_000 + (since % 12 + 1) * 100 + day),
+            None => Self(0),
+        }
+    }
+
     /// Whether a card that is good to `expiry` has expired on this day.
     ///
     /// The last day of the expiry month is valid.
@@ -65,6 +76,18 @@ impl fmt::Display for LocalDate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn months_earlier_pass_the_turn_of_the_year() {
+        let day = LocalDate::new(2026, 11, 22);
+        let earlier = |months| day.months_earlier(months).packed();
+        assert_eq!(earlier(0), 20_261_122);
+        assert_eq!(earlier(10), 20_260_122);
+        assert_eq!(earlier(11), 20_251_222);
+        assert_eq!(earlier(13), 20_251_022);
+        assert_eq!(earlier(24), 20_241_122);
+        assert_eq!(LocalDate::default().months_earlier(13), LocalDate::default());
+    }
 
     #[test]
     fn the_last_day_of_the_expiry_month_is_valid() {

@@ -3,9 +3,9 @@
 
 mod support;
 
-use cekr_issuer::entry::{LoadSource, Loaded, Reference};
+use cekr_issuer::entry::{LoadName, LoadSource, LoadTakenBack, Loaded, Reference, TakeBackCause};
 use cekr_issuer::snapshot::{self, SNAPSHOT_VERSION, SnapshotError};
-use cekr_issuer::{Amount, Card, Channels, Controls, Fact};
+use cekr_issuer::{Amount, Card, Channels, Controls, Fact, Seq};
 use proptest::prelude::*;
 use support::{Account, Message};
 
@@ -26,6 +26,7 @@ enum Event {
         cents: u64,
     },
     Loaded(u64),
+    TakenBack(u64),
     Locked,
     Later {
         ms: u64,
@@ -42,7 +43,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
             }),
         3 => (prop_oneof![Just(220_u16), Just(400), Just(420)], 0..8_usize, cents.clone())
             .prop_map(|(mti, earlier, cents)| Event::Named { mti, earlier, cents }),
-        1 => cents.prop_map(Event::Loaded),
+        1 => cents.clone().prop_map(Event::Loaded),
+        1 => cents.prop_map(Event::TakenBack),
         1 => Just(Event::Locked),
         1 => prop_oneof![Just(1_000_u64), Just(3_600_000), Just(3 * 86_400_000)]
             .prop_map(|ms| Event::Later { ms }),
@@ -74,11 +76,28 @@ fn happen(account: &mut Account, asked: &mut Vec<Message>, stan: u32, event: &Ev
             let loaded = Loaded {
                 amount,
                 source: LoadSource::Upn,
-                reference: Reference::new(&stan.to_string()).unwrap(),
+                name: LoadName::Reference(Reference::new(&stan.to_string()).unwrap()),
                 balance: account.card.balance().plus(amount),
                 available: account.card.available().plus(amount),
             };
             account.enter(Fact::Loaded(loaded));
+        }
+        Event::TakenBack(cents) => {
+            let amount = Amount::from_minor(*cents);
+            let load = account.card.last_seq();
+            let name = LoadName::Reference(Reference::new(&stan.to_string()).unwrap());
+            let taken = LoadTakenBack {
+                load,
+                cause: TakeBackCause::Refund,
+                amount,
+                left: Amount::default(),
+                name,
+                balance: account.card.balance().minus(amount),
+                available: account.card.available().minus(amount),
+            };
+            account.enter(Fact::LoadTakenBack(taken));
+            assert!(account.card.has_taken_back(load, &name));
+            assert_eq!(account.card.taken_back_of(load), amount);
         }
         Event::Locked => {
             let controls = account.card.controls();
@@ -153,14 +172,30 @@ fn a_state_that_is_cut_or_goes_on_or_is_newer_is_refused() {
 }
 
 #[test]
-fn a_state_of_the_first_layout_is_that_of_a_card_whose_chip_was_never_seen() {
-    let account = Account::new(Channels::ALL, 100_00);
-    let mut octets = Vec::new();
-    snapshot::encode(&account.card, &mut octets);
-    // Version 1, and without what came after the PIN's tries and its value.
+fn a_state_of_an_older_layout_is_that_of_a_card_that_knew_less() {
+    let mut account = Account::new(Channels::ALL, 0);
+    // A hold falls due, and a load is remembered.
+    happen(&mut account, &mut Vec::new(), 7, &Event::Loaded(100_00));
+    let mut octets = octets_of(&account.card);
+    // Version 2 keeps no entries of its two loads, and nothing that was taken back of them.
+    let opening_and_taken_back = 12;
+    let second_load = octets.len() - opening_and_taken_back - 4;
+    assert_eq!(octets.split_off(octets.len() - 4), [0; 4]);
+    for load_seq in [second_load - 8, second_load - 8 - 16] {
+        octets.drain(load_seq..load_seq + 8);
+    }
+    octets[0] = 2;
+    let older = snapshot::decode(&octets).unwrap();
+    for (source, reference) in [(LoadSource::Opening, "opening"), (LoadSource::Upn, "7")] {
+        let reference = Reference::new(reference).unwrap();
+        assert_eq!(older.load_of(source, &reference), Some(Seq::NONE));
+        assert!(account.card.load_of(source, &reference) > Some(Seq::NONE));
+    }
+    assert_eq!(older.balance(), account.card.balance());
+    // Version 1, and without what came after the PIN's tries and its value: it knows no chip.
     octets[0] = 1;
     octets.drain(34..48);
-    assert_eq!(snapshot::decode(&octets), Ok(account.card));
+    assert_eq!(snapshot::decode(&octets), Ok(older));
     octets[0] = 0;
     assert_eq!(snapshot::decode(&octets), Err(SnapshotError::BadField));
 }

@@ -1,4 +1,5 @@
-//! What is done beside the lanes: checkpoints, and what fell due on cards that nobody uses.
+//! What is done beside the lanes: checkpoints, what fell due on cards that nobody uses, and
+//! assignments that are half done.
 //!
 //! One thread with its own pace, in small steps: it must never be in an answer's way.
 
@@ -92,6 +93,9 @@ fn run(parts: BackgroundParts, stopping: &AtomicBool) {
         if clock.ticks().ms_since(swept) >= SWEEP_MS {
             swept = clock.ticks();
             sweeper.turn(&shard, clock.now(), entries_max);
+            // Assignments that a crash or a caller left half done. What the journal does not take
+            // now, it takes the next time.
+            let _ = crate::statements::finish_assigned(&shard, clock.now());
         }
         match keeper.as_mut().map_or(Pace::Rest, |keeper| keeper.turn(&shard)) {
             Pace::GoOn => park(STEP_PAUSE_US),

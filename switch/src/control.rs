@@ -8,7 +8,7 @@ mod durable;
 use serde::Serialize;
 
 use cekr_issuer::decide::entry as entry_of;
-use cekr_issuer::entry::{LoadSource, Reference};
+use cekr_issuer::entry::{LoadName, LoadSource, Reference};
 use cekr_issuer::limit::LoadRefused;
 use cekr_issuer::{
     Amount, Balance, Card, CardId, CardStatus, Channels, Controls, Fact, Now, Policy, Seq,
@@ -110,6 +110,9 @@ pub enum Report {
 /// Why a control was not applied; nothing has changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ControlError {
+    /// More than a balance can tell.
+    #[error("the amount is larger than a balance can be")]
+    AmountTooLarge,
     /// A load of nothing.
     #[error("the amount must be above zero")]
     AmountZero,
@@ -119,6 +122,12 @@ pub enum ControlError {
     /// The card's state does not allow it.
     #[error("the card is {}", .0.name())]
     Conflict(CardStatus),
+    /// The item of suspense went elsewhere.
+    #[error("the item is in suspense no more")]
+    ItemLeft,
+    /// Only what came in can go back.
+    #[error("the bank took this item: there is no payer to return it to")]
+    ItemTaken,
     /// The journal has failed: what was changed will never be told.
     #[error("the journal has failed; the switch is stopping")]
     JournalFailed,
@@ -128,6 +137,21 @@ pub enum ControlError {
     /// No card has this id.
     #[error("no such card")]
     NotFound,
+    /// No item of suspense has this number.
+    #[error("no such item in suspense")]
+    NoSuchItem,
+    /// No load is known by this name, or none that can be taken back so.
+    #[error("no load of this name can be taken back so")]
+    NoSuchLoad,
+    /// No place is left for keys of statement lines, or for items of suspense.
+    #[error(
+        "as many statement lines are remembered, or items in suspense, as there may be; let items \
+         leave suspense, or wait for the next month"
+    )]
+    StatementsFull,
+    /// More than is left of the load, or of what can be remembered.
+    #[error("more would be taken back than is left of the load")]
+    TakenBackTooMuch,
 }
 
 /// The setting that a refused load would pass.
@@ -275,7 +299,7 @@ impl Control {
         self.shard.settle_due(cell, &mut card, now).map_err(|_| ControlError::Busy)?;
         if !card.has_load(source, &reference) {
             self.allow_load(&card, amount, now)?;
-            let fact = loaded(&card, amount, source, reference);
+            let fact = loaded(&card, amount, source, LoadName::Reference(reference));
             let entry = entry_of(&card, now, fact);
             self.shard.commit(cell, &mut card, &entry).map_err(|_| ControlError::Busy)?;
         }
@@ -284,7 +308,13 @@ impl Control {
         Ok((self.view(&snapshot), snapshot.last_seq))
     }
 
-    fn allow_load(&self, card: &Card, amount: Amount, now: Now) -> Result<(), ControlError> {
+    /// Whether the card takes a load of `amount`.
+    pub(crate) fn allow_load(
+        &self,
+        card: &Card,
+        amount: Amount,
+        now: Now,
+    ) -> Result<(), ControlError> {
         if amount.is_zero() {
             return Err(ControlError::AmountZero);
         }

@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 
 use cekr_iso8583::{Mcc, MerchantId, Pan, Rrn};
 use cekr_issuer::entry::{
-    Answered, Authority, Authorized, Cleared, Completed, Issued, LineKey, LineParked, Loaded,
-    MaskedPan, NO_MERCHANT, NO_RRN, Parked, Reconciled, ReversalFate, Reversed, Sum,
+    Answered, Authority, Authorized, BankLine, Cleared, Completed, Issued, LineKey, LineParked,
+    LoadName, LoadTakenBack, Loaded, MaskedPan, NO_MERCHANT, NO_RRN, Parked, Reconciled,
+    ReversalFate, Reversed, Sum, SuspenseHeld, SuspenseReleased,
 };
 use cekr_issuer::network::NO_TERMINAL;
 use cekr_issuer::reply::auth_code;
-use cekr_issuer::{About, Controls, Entry, Fact, Seq};
+use cekr_issuer::{About, Balance, Controls, Entry, Fact, Seq};
 
 use crate::control::ChannelsView;
 use crate::keyring::Keyring;
@@ -40,6 +41,9 @@ pub fn json_of(keyring: &Keyring, pan: Option<Pan>, seq: Seq, entry: &Entry) -> 
         object.insert("pan_masked".to_owned(), json!(pan.masked().to_string()));
     }
     add_fact(&mut object, seq, &entry.fact);
+    if let Fact::SuspenseAssigned(fact) = &entry.fact {
+        add(&mut object, "assigned_to", keyring.card_id(fact.card.0).to_string());
+    }
     Value::Object(object)
 }
 
@@ -75,6 +79,7 @@ fn add_fact(object: &mut Map<String, Value>, seq: Seq, fact: &Fact) {
         }
         Fact::Issued(fact) => add_issued(object, fact),
         Fact::LineParked(fact) => add_line_parked(object, fact),
+        Fact::LoadTakenBack(fact) => add_taken_back(object, fact),
         Fact::Loaded(fact) => add_loaded(object, fact),
         Fact::Parked(fact) => add_parked(object, fact),
         Fact::PinChanged(fact) => {
@@ -95,6 +100,64 @@ fn add_fact(object: &mut Map<String, Value>, seq: Seq, fact: &Fact) {
             add(object, "original_transmitted", format!("{:010}", fact.original.when));
         }
         Fact::Reversed(fact) => add_reversed(object, fact),
+        Fact::SuspenseAssigned(fact) => add_suspense(object, fact.line, fact.amount, fact.item),
+        Fact::SuspenseHeld(fact) => add_held(object, seq, fact),
+        Fact::SuspenseReleased(fact) => add_released(object, fact),
+    }
+}
+
+fn add_bank_line(object: &mut Map<String, Value>, line: BankLine) {
+    add(object, "statement_key", line.key.to_string());
+    add(object, "booked_on", line.booked_on.to_string());
+}
+
+fn add_load_name(object: &mut Map<String, Value>, name: &LoadName) {
+    match name {
+        LoadName::Line(line) => add_bank_line(object, *line),
+        LoadName::Reference(reference) => add(object, "reference", reference.as_str()),
+    }
+}
+
+fn add_suspense(object: &mut Map<String, Value>, line: BankLine, amount: Balance, item: Seq) {
+    add(object, "item", item.0);
+    add(object, "amount", amount.minor());
+    add(object, "currency", "EUR");
+    add_bank_line(object, line);
+}
+
+fn add_held(object: &mut Map<String, Value>, seq: Seq, fact: &SuspenseHeld) {
+    add_suspense(object, fact.line, fact.amount, seq);
+    add(object, "reason", fact.reason.name());
+    if let Some(mok_id) = fact.mok_id {
+        add(object, "mok_id", format!("{mok_id:09}"));
+    }
+    if let Some(of) = fact.of {
+        add(object, "of_key", of.to_string());
+    }
+}
+
+fn add_released(object: &mut Map<String, Value>, fact: &SuspenseReleased) {
+    add_suspense(object, fact.line, fact.amount, fact.item);
+    add(object, "cause", fact.cause.name());
+    if let Some(by) = fact.by {
+        add(object, "by_key", by.key.to_string());
+        add(object, "by_booked_on", by.booked_on.to_string());
+    }
+}
+
+fn add_taken_back(object: &mut Map<String, Value>, fact: &LoadTakenBack) {
+    add(object, "amount", fact.amount.minor());
+    add(object, "currency", "EUR");
+    add(object, "cause", fact.cause.name());
+    add_load_name(object, &fact.name);
+    if fact.load != Seq::NONE {
+        add(object, "original_seq", fact.load.0);
+        add(object, "amount_left", fact.left.minor());
+    }
+    add(object, "balance_after", fact.balance.minor());
+    add(object, "available_after", fact.available.minor());
+    if fact.available.minor() < 0 {
+        add(object, "overdrawn", true);
     }
 }
 
@@ -304,7 +367,7 @@ fn add_loaded(object: &mut Map<String, Value>, fact: &Loaded) {
     add(object, "amount", fact.amount.minor());
     add(object, "currency", "EUR");
     add(object, "source", fact.source.name());
-    add(object, "reference", fact.reference.as_str());
+    add_load_name(object, &fact.name);
     add(object, "balance_after", fact.balance.minor());
     add(object, "available_after", fact.available.minor());
 }

@@ -5,7 +5,8 @@
 //! the cards over a [`journal`], [`control`] is what operators may ask. Of these none knows a
 //! socket or a clock; the rest of the crate does.
 //!
-//! Lock order: the directory, then a card, then a stripe of [`answers`], then the journal's queue.
+//! Lock order: the directory or the bank statements, then a card, then a stripe of [`answers`],
+//! then the journal's queue.
 #![forbid(unsafe_code)]
 
 pub mod abuse;
@@ -41,5 +42,6 @@ pub mod server;
 pub mod session;
 pub mod shard;
 pub mod shutdown;
+pub mod statements;
 pub mod sync;
 pub mod table;

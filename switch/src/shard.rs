@@ -14,7 +14,9 @@ use cekr_emv::pin::Pin;
 use cekr_iso8583::Pan;
 use cekr_issuer::books::Books;
 use cekr_issuer::decide::entry as entry_of;
-use cekr_issuer::entry::{Authority, EntryError, Issued, LoadSource, Loaded, Name, Reference};
+use cekr_issuer::entry::{
+    Authority, EntryError, Issued, LoadName, LoadSource, LoadTakenBack, Loaded, Name, TakeBackCause,
+};
 use cekr_issuer::{
     About, Amount, Balance, Card, CardId, Controls, Desk, Entry, EntryBytes, Fact, Now, Seq, Totals,
 };
@@ -27,6 +29,7 @@ use crate::journal::{Full, Journal, Urgency};
 use crate::keyring::Keyring;
 use crate::ledger::Ledger;
 use crate::planted::{self, Fault};
+use crate::statements::Statements;
 use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::table::{AddError, CardTable, Cell, Profile};
 
@@ -42,6 +45,8 @@ pub struct Shard {
     ledger: Mutex<Ledger>,
     /// Taken before a card: lines are carried out one after the other.
     lines_seen: Mutex<LinesSeen>,
+    /// Taken before a card or a desk: lines of statements are posted one after the other.
+    statements: Mutex<Statements>,
     /// The time of the newest entry: an entry's time never goes back in its shard.
     last_at: AtomicU64,
 }
@@ -146,6 +151,7 @@ impl Shard {
             desks: Desks::default(),
             ledger: Mutex::default(),
             lines_seen: Mutex::default(),
+            statements: Mutex::default(),
             last_at: AtomicU64::new(0),
         }
     }
@@ -240,6 +246,12 @@ impl Shard {
     #[must_use]
     pub const fn lines_seen(&self) -> &Mutex<LinesSeen> {
         &self.lines_seen
+    }
+
+    /// The lines of bank statements that were posted, and what waits in suspense.
+    #[must_use]
+    pub const fn statements(&self) -> &Mutex<Statements> {
+        &self.statements
     }
 
     /// The desks.
@@ -416,6 +428,9 @@ impl Shard {
         if entry.line().is_some() {
             self.lines_seen.lock().see(seq, entry);
         }
+        if entry.bank_line().is_some() {
+            self.statements.lock().see(seq, entry);
+        }
         let mut ledger = self.ledger.lock();
         if ledger.seen() < seq {
             ledger.add(seq, entry);
@@ -566,16 +581,11 @@ impl Shard {
 }
 
 /// The fact of a load to the locked card.
-pub(crate) fn loaded(
-    card: &Card,
-    amount: Amount,
-    source: LoadSource,
-    reference: Reference,
-) -> Fact {
+pub(crate) fn loaded(card: &Card, amount: Amount, source: LoadSource, name: LoadName) -> Fact {
     Fact::Loaded(Loaded {
         amount,
         source,
-        reference,
+        name,
         balance: card.balance().plus(amount),
         available: card.available().plus(amount),
     })
@@ -589,7 +599,13 @@ const fn urgency(fact: &Fact) -> Urgency {
             Authority::Elsewhere => Urgency::MustGo,
             Authority::Here => Urgency::CanWait,
         },
-        Fact::Issued(_) => Urgency::CanWait,
+        // Whoever reads statements sends their lines again.
+        Fact::LoadTakenBack(LoadTakenBack { cause: TakeBackCause::BankReversal, .. })
+        | Fact::Loaded(Loaded { source: LoadSource::Upn, name: LoadName::Line(_), .. })
+        | Fact::SuspenseAssigned(_)
+        | Fact::SuspenseHeld(_)
+        | Fact::SuspenseReleased(_)
+        | Fact::Issued(_) => Urgency::CanWait,
         Fact::Cleared(_)
         | Fact::Completed(_)
         | Fact::ControlsSet(_)
@@ -601,6 +617,7 @@ const fn urgency(fact: &Fact) -> Urgency {
         | Fact::HoldExpired(_)
         | Fact::Inquired(_)
         | Fact::LineParked(_)
+        | Fact::LoadTakenBack(_)
         | Fact::Loaded(_)
         | Fact::Parked(_)
         | Fact::PinChanged(_)
@@ -621,6 +638,7 @@ const LEDGER_NEAR: u64 = 16;
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
     use cekr_iso8583::Expiry;
+    use cekr_issuer::entry::Reference;
     use cekr_issuer::{CardStatus, Channels, LocalDate};
 
     use super::*;
@@ -689,8 +707,8 @@ mod tests {
         let cell = shard.cards().by_id(CardId(0)).unwrap();
         for number in 1..=100 {
             let mut card = cell.lock();
-            let reference = Reference::new(&number.to_string()).unwrap();
-            let fact = loaded(&card, Amount::from_minor(1), LoadSource::Upn, reference);
+            let name = LoadName::Reference(Reference::new(&number.to_string()).unwrap());
+            let fact = loaded(&card, Amount::from_minor(1), LoadSource::Upn, name);
             let entry = entry_of(&card, NOW, fact);
             shard.commit(cell, &mut card, &entry).unwrap();
         }

@@ -2,7 +2,8 @@
 
 use alloc::boxed::Box;
 
-use super::{Card, Declines, Loads, Rare};
+use super::loads::{Loads, TakenBack};
+use super::{Card, Declines, Rare};
 use crate::controls::Controls;
 use crate::entry::{CardId, Seq};
 use crate::limit::Spent;
@@ -51,16 +52,26 @@ impl Card {
         out.put([u8::from(loads.is_some() || rare.is_some())]);
         if loads.is_some() || rare.is_some() {
             let (no_loads, nothing_rare) = (Loads::default(), Rare::default());
-            let Loads { posted, opening } = loads.as_deref().unwrap_or(&no_loads);
+            let Loads { posted, taken_back, opening } = loads.as_deref().unwrap_or(&no_loads);
             let Rare { remembered, dispense_faults } = rare.as_deref().unwrap_or(&nothing_rare);
             out.all(remembered.iter(), Writer::key);
-            out.all(posted.iter(), |out, mark| out.number(*mark));
+            out.all(posted.iter(), |out, (mark, seq)| {
+                out.number(*mark);
+                out.number(seq.0);
+            });
             out.all(dispense_faults.iter(), |out, at| out.number(*at));
             out.amount(*opening);
+            out.all(taken_back.iter(), |out, taken| {
+                let TakenBack { load, amount, mark, at } = taken;
+                out.number(load.0);
+                out.amount(*amount);
+                out.number(*mark);
+                out.number(*at);
+            });
         }
     }
 
-    /// `version` is the layout's: the first knows no chip.
+    /// `version` is the layout's: the first knows no chip, the second no entries of loads.
     pub(crate) fn read_state(from: &mut Reader<'_>, version: u8) -> Result<Self, SnapshotError> {
         let id = CardId(from.small()?);
         let controls = Controls::from_word(from.number()?);
@@ -84,9 +95,20 @@ impl Card {
         let (mut loads, mut rare) = (Loads::default(), Rare::default());
         if from.flag()? {
             rare.remembered = from.all(Reader::key)?;
-            loads.posted = from.all(Reader::number)?;
+            loads.posted = from.all(|from| {
+                let mark = from.number()?;
+                let seq = if version > 2 { from.number()? } else { 0 };
+                Ok((mark, Seq(seq)))
+            })?;
             rare.dispense_faults = from.all(Reader::number)?;
             loads.opening = from.amount()?;
+            if version > 2 {
+                loads.taken_back = from.all(|from| {
+                    let load = Seq(from.number()?);
+                    let amount = from.amount()?;
+                    Ok(TakenBack { load, amount, mark: from.number()?, at: from.number()? })
+                })?;
+            }
         }
         Ok(Self {
             id,

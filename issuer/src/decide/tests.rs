@@ -15,7 +15,7 @@ use cekr_iso8583::{
 use super::fact::{answered, authorized};
 use super::*;
 use crate::controls::Controls;
-use crate::entry::{Answered, CardId, Issued, LoadSource, Loaded, Name, Reference};
+use crate::entry::{Answered, CardId, Issued, LoadName, LoadSource, Loaded, Name, Reference};
 use crate::money::Balance;
 use crate::policy::Bin;
 use crate::proof::{ChipFault, ChipRight, ChipScript, ChipVersion};
@@ -103,12 +103,9 @@ fn card(status: CardStatus, cents: u64) -> Card {
     happens(&mut card, Fact::Issued(issued));
     let amount = Amount::from_minor(cents);
     let balance = Balance::ZERO.plus(amount);
-    let reference = Reference::new("opening").unwrap();
+    let name = LoadName::Reference(Reference::new("opening").unwrap());
     let source = LoadSource::Opening;
-    happens(
-        &mut card,
-        Fact::Loaded(Loaded { amount, source, reference, balance, available: balance }),
-    );
+    happens(&mut card, Fact::Loaded(Loaded { amount, source, name, balance, available: balance }));
     card
 }
 

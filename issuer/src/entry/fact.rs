@@ -2,7 +2,7 @@
 
 use cekr_iso8583::{CurrencyCode, Mcc, MerchantId, Mti, Pan, PosEntryMode, ProcessingCode, Rrn};
 
-use super::{Name, Reference, Seq};
+use super::{LoadName, LoadTakenBack, Name, Seq, SuspenseAssigned, SuspenseHeld, SuspenseReleased};
 use crate::channel::Channels;
 use crate::controls::Controls;
 use crate::key::RequestKey;
@@ -43,6 +43,8 @@ pub enum Fact {
     Issued(Issued),
     /// A line of a clearing file waits for a person.
     LineParked(LineParked),
+    /// A load was taken back, or a part of it.
+    LoadTakenBack(LoadTakenBack),
     /// Money came in.
     Loaded(Loaded),
     /// An advice could not be posted and waits for a person.
@@ -57,6 +59,12 @@ pub enum Fact {
     ReversalRemembered(Remembered),
     /// Money was given back.
     Reversed(Reversed),
+    /// Money in suspense belongs to a card, whose own entry follows.
+    SuspenseAssigned(SuspenseAssigned),
+    /// Money of a bank statement belongs to no card yet.
+    SuspenseHeld(SuspenseHeld),
+    /// Money left suspense and went to no card.
+    SuspenseReleased(SuspenseReleased),
 }
 
 /// What an answered request asked and was told.
@@ -591,12 +599,15 @@ pub enum LoadSource {
     Card = 2,
     /// The balance that a card file gives a new card; no limit applies.
     Opening = 3,
+    /// Suspense: a person found the card that it belongs to.
+    Suspense = 5,
     /// A payment order.
     Upn = 4,
 }
 
 impl LoadSource {
-    pub(super) const ALL: [Self; 4] = [Self::BranchCash, Self::Card, Self::Opening, Self::Upn];
+    pub(super) const ALL: [Self; 5] =
+        [Self::BranchCash, Self::Card, Self::Opening, Self::Suspense, Self::Upn];
 
     /// The name in API and journal.
     #[must_use]
@@ -605,14 +616,17 @@ impl LoadSource {
             Self::BranchCash => "branch_cash",
             Self::Card => "card",
             Self::Opening => "opening",
+            Self::Suspense => "suspense",
             Self::Upn => "upn",
         }
     }
 
-    /// The source that the API names.
+    /// The source of this name that a caller may load from: an opening balance comes with the
+    /// issue of a card, and what was in suspense by an assignment, and in no other way.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|source| source.name() == name)
+        let sources = [Self::BranchCash, Self::Card, Self::Upn];
+        sources.into_iter().find(|source| source.name() == name)
     }
 
     pub(super) fn from_number(number: u8) -> Option<Self> {
@@ -627,8 +641,8 @@ pub struct Loaded {
     pub amount: Amount,
     /// Where it came from.
     pub source: LoadSource,
-    /// What names this load at its source; the same reference posts once.
-    pub reference: Reference,
+    /// What names this load at its source; the same posts once.
+    pub name: LoadName,
     /// The balance after it.
     pub balance: Balance,
     /// What was available after it.

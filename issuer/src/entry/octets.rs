@@ -19,6 +19,8 @@
 //! and the listener's mark (bit 39) in 32-36; currency and MCC in 60-62, 10 above 14 bits. An entry
 //! with neither is written as version 1.
 
+mod statement;
+
 use cekr_iso8583::{
     CurrencyCode, Mcc, MerchantId, Mti, PosEntryMode, ProcessingCode, Rrn, TerminalId,
 };
@@ -26,9 +28,8 @@ use cekr_iso8583::{
 use super::{
     About, Answered, Authority, Authorized, CardId, Cleared, ClearedAs, Completed, Desk,
     ENTRY_OCTETS, ENTRY_VERSION, Entry, EntryBytes, EntryError, Fact, FileActioned, GivenBack,
-    HoldExpired, Issued, LineCause, LineKey, LineParked, LoadSource, Loaded, MaskedPan, ParkCause,
-    Parked, PinChanged, Place, Reconciled, Refund, Remembered, ReversalFate, Reversed, Seq,
-    ShortText, Sum,
+    HoldExpired, Issued, LineCause, LineKey, LineParked, LoadName, MaskedPan, ParkCause, Parked,
+    PinChanged, Place, Reconciled, Refund, Remembered, ReversalFate, Reversed, Seq, ShortText, Sum,
 };
 use crate::channel::Channels;
 use crate::controls::Controls;
@@ -38,6 +39,7 @@ use crate::proof::{ChipScript, ChipSeen, ChipVersion};
 use crate::reason::Reason;
 use crate::reconciliation::{Total, Totals};
 use crate::time::LocalDate;
+use statement::Named;
 
 impl Entry {
     /// The 128 octets of this entry.
@@ -120,9 +122,16 @@ impl Entry {
                 encode_line_parked(&mut out, fact);
                 KIND_LINE_PARKED
             }
+            Fact::LoadTakenBack(fact) => {
+                statement::encode_taken_back(&mut out, fact);
+                KIND_LOAD_TAKEN_BACK
+            }
             Fact::Loaded(fact) => {
-                encode_loaded(&mut out, fact);
-                KIND_LOADED
+                statement::encode_loaded(&mut out, fact);
+                match fact.name {
+                    LoadName::Line(_) => KIND_LOADED_BY_LINE,
+                    LoadName::Reference(_) => KIND_LOADED,
+                }
             }
             Fact::Parked(fact) => {
                 encode_answered(&mut out, &fact.answered);
@@ -163,6 +172,18 @@ impl Entry {
                 put(&mut out, 114, u48(fact.amount_left.minor()));
                 put(&mut out, 120, low_u32(fact.fee_left.minor()).to_le_bytes());
                 KIND_REVERSED
+            }
+            Fact::SuspenseAssigned(fact) => {
+                statement::encode_assigned(&mut out, fact);
+                KIND_SUSPENSE_ASSIGNED
+            }
+            Fact::SuspenseHeld(fact) => {
+                statement::encode_held(&mut out, fact);
+                KIND_SUSPENSE_HELD
+            }
+            Fact::SuspenseReleased(fact) => {
+                statement::encode_released(&mut out, fact);
+                KIND_SUSPENSE_RELEASED
             }
         };
         put(&mut out, 0, [kind, VERSION_PLAIN]);
@@ -221,7 +242,12 @@ impl Entry {
             KIND_INQUIRED => Fact::Inquired(answered()?),
             KIND_ISSUED => Fact::Issued(decode_issued(octets)?),
             KIND_LINE_PARKED => Fact::LineParked(decode_line_parked(octets)?),
-            KIND_LOADED => Fact::Loaded(decode_loaded(octets)?),
+            KIND_LOADED => Fact::Loaded(statement::decode_loaded(octets, Named::ByReference)?),
+            KIND_LOADED_BY_LINE => Fact::Loaded(statement::decode_loaded(octets, Named::ByLine)?),
+            KIND_LOAD_TAKEN_BACK => Fact::LoadTakenBack(statement::decode_taken_back(octets)?),
+            KIND_SUSPENSE_ASSIGNED => Fact::SuspenseAssigned(statement::decode_assigned(octets)),
+            KIND_SUSPENSE_HELD => Fact::SuspenseHeld(statement::decode_held(octets)?),
+            KIND_SUSPENSE_RELEASED => Fact::SuspenseReleased(statement::decode_released(octets)?),
             KIND_PARKED => Fact::Parked(decode_parked(octets, answered()?)?),
             KIND_PIN_CHANGED => Fact::PinChanged(PinChanged {
                 answered: answered()?,
@@ -289,12 +315,16 @@ pub(super) const fn verifiable(fact: &mut Fact) -> Option<&mut Answered> {
         | Fact::HoldExpired(_)
         | Fact::Issued(_)
         | Fact::LineParked(_)
+        | Fact::LoadTakenBack(_)
         | Fact::Loaded(_)
         | Fact::Parked(_)
         | Fact::Reconciled(_)
         | Fact::RefundPending(_)
         | Fact::ReversalRemembered(_)
-        | Fact::Reversed(_) => None,
+        | Fact::Reversed(_)
+        | Fact::SuspenseAssigned(_)
+        | Fact::SuspenseHeld(_)
+        | Fact::SuspenseReleased(_) => None,
     }
 }
 
@@ -384,6 +414,11 @@ const KIND_PIN_CHANGED: u8 = 17;
 const KIND_RECONCILED: u8 = 18;
 const KIND_CLEARED: u8 = 19;
 const KIND_LINE_PARKED: u8 = 20;
+const KIND_LOADED_BY_LINE: u8 = 21;
+const KIND_LOAD_TAKEN_BACK: u8 = 22;
+const KIND_SUSPENSE_ASSIGNED: u8 = 23;
+const KIND_SUSPENSE_HELD: u8 = 24;
+const KIND_SUSPENSE_RELEASED: u8 = 25;
 
 /// In octet 30 of an approval, above the place.
 const ELSEWHERE: u8 = 0x10;
@@ -658,28 +693,6 @@ fn decode_issued(octets: &EntryBytes) -> Result<Issued, EntryError> {
 
 /// In place of a verification value, which has four digits: no PIN was set.
 const PVV_NONE: u16 = u16::MAX;
-
-fn encode_loaded(out: &mut EntryBytes, fact: &Loaded) {
-    put(out, 28, [fact.source as u8, fact.reference.len]);
-    put(out, 32, u48(fact.amount.minor()));
-    put(out, 38, i48(fact.balance.minor()));
-    put(out, 44, i48(fact.available.minor()));
-    put(out, 64, fact.reference.octets);
-}
-
-fn decode_loaded(octets: &EntryBytes) -> Result<Loaded, EntryError> {
-    let [source, reference_len] = take(octets, 28);
-    if usize::from(reference_len) > 64 {
-        return Err(EntryError::BadField(29));
-    }
-    Ok(Loaded {
-        amount: amount48(octets, 32),
-        source: LoadSource::from_number(source).ok_or(EntryError::BadField(28))?,
-        reference: ShortText { octets: take(octets, 64), len: reference_len },
-        balance: balance48(octets, 38),
-        available: balance48(octets, 44),
-    })
-}
 
 const fn stan_and_class(key: &RequestKey) -> u32 {
     key.stan & 0x00FF_FFFF | (key.class as u32) << 24

@@ -238,6 +238,54 @@ fn line_parked() -> impl Strategy<Value = LineParked> {
     )
 }
 
+fn bank_line() -> impl Strategy<Value = BankLine> {
+    (any::<[u8; 16]>(), any::<u32>()).prop_map(|(key, day)| BankLine {
+        key: StatementKey(key),
+        booked_on: LocalDate::from_packed(day),
+    })
+}
+
+fn load_name() -> impl Strategy<Value = LoadName> {
+    prop_oneof![bank_line().prop_map(LoadName::Line), text().prop_map(LoadName::Reference)]
+}
+
+fn taken_back() -> impl Strategy<Value = LoadTakenBack> {
+    let cause = prop::sample::select(&TakeBackCause::ALL[..]);
+    (seq(), cause, (amount(), amount()), load_name(), (balance(), balance())).prop_map(
+        |(load, cause, (amount, left), name, (balance, available))| LoadTakenBack {
+            load,
+            cause,
+            amount,
+            left,
+            name,
+            balance,
+            available,
+        },
+    )
+}
+
+fn suspense() -> impl Strategy<Value = Fact> {
+    let reason = prop::sample::select(&SuspenseReason::ALL[..]);
+    let cause = prop::sample::select(&ReleaseCause::ALL[..]);
+    let of = prop::option::of(any::<[u8; 16]>().prop_map(StatementKey));
+    prop_oneof![
+        (bank_line(), balance(), reason, prop::option::of(any::<u32>()), of).prop_map(
+            |(line, amount, reason, mok_id, of)| {
+                Fact::SuspenseHeld(SuspenseHeld { line, amount, reason, mok_id, of })
+            }
+        ),
+        (bank_line(), seq(), balance(), any::<u32>()).prop_map(|(line, item, amount, card)| {
+            let card = CardId(card);
+            Fact::SuspenseAssigned(SuspenseAssigned { line, item, amount, card })
+        }),
+        (bank_line(), seq(), balance(), cause, prop::option::of(bank_line())).prop_map(
+            |(line, item, amount, cause, by)| {
+                Fact::SuspenseReleased(SuspenseReleased { line, item, amount, cause, by })
+            }
+        ),
+    ]
+}
+
 fn fact() -> impl Strategy<Value = Fact> {
     let place = prop::sample::select(&[Place::Cashpoint, Place::Online, Place::Shop][..]);
     let authority = prop::sample::select(&[Authority::Elsewhere, Authority::Here][..]);
@@ -290,10 +338,12 @@ fn fact() -> impl Strategy<Value = Fact> {
             .prop_map(|(sealed_pan, controls, mok_id, pvv, limited, name, opening)| {
                 Fact::Issued(Issued { sealed_pan, controls, mok_id, pvv, limited, name, opening })
             }),
-        (amount(), prop::sample::select(&LoadSource::ALL[..]), text(), balance(), balance())
-            .prop_map(|(amount, source, reference, balance, available)| {
-                Fact::Loaded(Loaded { amount, source, reference, balance, available })
+        (amount(), prop::sample::select(&LoadSource::ALL[..]), load_name(), balance(), balance())
+            .prop_map(|(amount, source, name, balance, available)| {
+                Fact::Loaded(Loaded { amount, source, name, balance, available })
             }),
+        taken_back().prop_map(Fact::LoadTakenBack),
+        suspense(),
         (answered(), seq()).prop_map(|(answered, original)| {
             Fact::RefundPending(Refund { answered, original })
         }),
@@ -369,7 +419,7 @@ proptest! {
     }
 
     #[test]
-    fn any_octets_are_an_entry_or_say_why_not(octets in any::<[u8; 32]>(), kind in 0..23_u8) {
+    fn any_octets_are_an_entry_or_say_why_not(octets in any::<[u8; 32]>(), kind in 0..27_u8) {
         let mut whole = [0; ENTRY_OCTETS];
         for (at, octet) in whole.iter_mut().enumerate() {
             *octet = octets[at % 32].wrapping_add(at as u8);
@@ -391,10 +441,38 @@ fn loaded() -> Entry {
         fact: Fact::Loaded(Loaded {
             amount: Amount::from_minor(50_00),
             source: LoadSource::Upn,
-            reference: Reference::new("SI05 1").unwrap(),
+            name: LoadName::Reference(Reference::new("SI05 1").unwrap()),
             balance: Balance::from_minor(-1),
             available: Balance::from_minor(-2),
         }),
+    }
+}
+
+#[test]
+fn a_load_by_a_bank_line_stands_where_an_older_program_cannot_misread_it() {
+    let line = BankLine { key: StatementKey([0xAB; 16]), booked_on: LocalDate::new(2026, 11, 20) };
+    let Entry { fact: Fact::Loaded(fact), .. } = loaded() else { unreachable!() };
+    let fact = Fact::Loaded(Loaded { name: LoadName::Line(line), ..fact });
+    let octets = Entry { fact, ..loaded() }.encode();
+    assert_eq!((octets[0], octets[1], octets[28], octets[29]), (21, 1, 4, 0));
+    assert_eq!(octets[64..80], [0xAB; 16]);
+    assert_eq!(octets[80..84], 20_261_120_u32.to_le_bytes());
+    assert_eq!(octets[84..], [0; 44]);
+}
+
+#[test]
+fn keys_and_reasons_come_back_from_their_texts() {
+    let key = StatementKey([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xFF]);
+    let text = alloc::format!("{key}");
+    assert_eq!(text, "000102030405060708090a0b0c0d0eff");
+    assert_eq!(StatementKey::parse(&text), Some(key));
+    for wrong in ["", "00", "+00102030405060708090a0b0c0d0eff", "g00102030405060708090a0b0c0d0eff"]
+    {
+        assert_eq!(StatementKey::parse(wrong), None, "{wrong}");
+    }
+    for reason in SuspenseReason::ALL {
+        assert_eq!(SuspenseReason::by_name(reason.name()), Some(reason));
+        assert_eq!(SuspenseReason::from_number(reason as u8), Some(reason));
     }
 }
 
@@ -411,7 +489,7 @@ fn octets_of_another_version_or_kind_are_refused_in_clear_words() {
     assert_eq!(Entry::decode(&unwritten), Err(EntryError::UnknownVersion(0)));
     assert_eq!(Entry::decode(&[0; ENTRY_OCTETS]), Err(EntryError::UnknownVersion(0)));
 
-    for kind in [0, 21, 255] {
+    for kind in [0, 26, 255] {
         let mut foreign = loaded().encode();
         foreign[0] = kind;
         assert_eq!(Entry::decode(&foreign), Err(EntryError::UnknownKind(kind)));

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use cekr_iso8583::{CEKR87, Expiry, FieldSet, Mti, View, Writer};
 use cekr_issuer::books::Books;
 use cekr_issuer::decide::entry;
-use cekr_issuer::entry::{Issued, LoadSource, Loaded, Name, Reference};
+use cekr_issuer::entry::{Issued, LoadName, LoadSource, Loaded, Name, Reference};
 use cekr_issuer::policy::{CashpointRequires, EcommerceRequires, Limits};
 use cekr_issuer::{
     Amount, Answer, Balance, Card, CardId, CardStatus, Channels, Controls, Entry, Fact, Inbound,
@@ -159,7 +159,7 @@ impl Account {
         account.enter(Fact::Loaded(Loaded {
             amount,
             source: LoadSource::Opening,
-            reference: Reference::new("opening").unwrap(),
+            name: LoadName::Reference(Reference::new("opening").unwrap()),
             balance,
             available: balance,
         }));

@@ -169,13 +169,10 @@ pub(super) async fn load(
         let message = "an amount has at most twelve digits of cents";
         return Err(ApiError::invalid("invalid_amount", message).of("amount"));
     }
-    let source = LoadSource::by_name(&load.source)
-        // An opening balance comes with the issue of a card and in no other way.
-        .filter(|source| *source != LoadSource::Opening)
-        .ok_or_else(|| {
-            let message = "source is branch_cash, card or upn";
-            ApiError::invalid("invalid_source", message).of("source")
-        })?;
+    let source = LoadSource::by_name(&load.source).ok_or_else(|| {
+        let message = "source is branch_cash, card or upn";
+        ApiError::invalid("invalid_source", message).of("source")
+    })?;
     let reference = Reference::new(&load.reference).filter(|_| !load.reference.is_empty());
     let reference = reference.ok_or_else(|| {
         let message = "reference has 1 to 64 octets";

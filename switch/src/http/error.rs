@@ -92,13 +92,24 @@ impl From<ControlError> for ApiError {
     fn from(error: ControlError) -> Self {
         let message = error.to_string();
         match error {
-            ControlError::AmountZero => ApiError::invalid("invalid_amount", message).of("amount"),
-            ControlError::Busy | ControlError::JournalFailed => ApiError::try_later(&message),
+            ControlError::AmountTooLarge | ControlError::AmountZero => {
+                ApiError::invalid("invalid_amount", message).of("amount")
+            }
+            ControlError::Busy | ControlError::JournalFailed | ControlError::StatementsFull => {
+                ApiError::try_later(&message)
+            }
             ControlError::Conflict(_) => ApiError::conflict("card_state", message),
             ControlError::Limit(limit) => {
                 ApiError::conflict(limit_name(limit), message).of("amount")
             }
-            ControlError::NotFound => ApiError::not_found(message),
+            ControlError::ItemLeft => ApiError::conflict("item_left", message),
+            ControlError::ItemTaken => ApiError::conflict("item_taken", message),
+            ControlError::NotFound | ControlError::NoSuchItem | ControlError::NoSuchLoad => {
+                ApiError::not_found(message)
+            }
+            ControlError::TakenBackTooMuch => {
+                ApiError::conflict("taken_back_too_much", message).of("amount")
+            }
         }
     }
 }

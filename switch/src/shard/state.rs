@@ -5,14 +5,15 @@
 
 use cekr_iso8583::Pan;
 use cekr_issuer::books::{Account, Books};
-use cekr_issuer::entry::Name;
+use cekr_issuer::entry::{BankLine, Name, StatementKey, SuspenseHeld, SuspenseReason};
 use cekr_issuer::reconciliation::Total;
 use cekr_issuer::snapshot::{self, SnapshotError};
-use cekr_issuer::{Amount, CardId, Desk, Entry, EntryBytes, Seq, Totals};
+use cekr_issuer::{Amount, Balance, CardId, Desk, Entry, EntryBytes, LocalDate, Seq, Totals};
 
 use super::{ReplayError, Shard};
 use crate::checkpoint::Record;
 use crate::desk::DeskState;
+use crate::statements::{Item, KeySeen};
 use crate::table::{AddError, Profile};
 
 /// Why a record cannot be read.
@@ -91,6 +92,34 @@ impl Shard {
                 tell((LINES, &octets));
             }
         }
+        drop(seen);
+        self.write_statements(tell);
+    }
+
+    fn write_statements(&self, tell: &mut dyn FnMut(Record<'_>)) {
+        // A copy: writing takes longer than whoever posts lines should wait.
+        let statements = self.statements.lock().clone();
+        let mut octets = statements.newest().0.to_le_bytes().to_vec();
+        octets.extend_from_slice(&statements.month().to_le_bytes());
+        tell((STATEMENTS, &octets));
+        let mut keys = statements.keys().peekable();
+        while keys.peek().is_some() {
+            octets.clear();
+            for (key, seen) in keys.by_ref().take(LINES_PER_RECORD) {
+                octets.extend_from_slice(&key.0);
+                octets.extend_from_slice(&seen.seq.0.to_le_bytes());
+                octets.extend_from_slice(&seen.month.to_le_bytes());
+            }
+            tell((STATEMENT_KEYS, &octets));
+        }
+        let mut items = statements.items().peekable();
+        while items.peek().is_some() {
+            octets.clear();
+            for (seq, item) in items.by_ref().take(LINES_PER_RECORD) {
+                write_item(seq, &item, &mut octets);
+            }
+            tell((SUSPENSE_ITEMS, &octets));
+        }
     }
 
     /// Takes over what a record says.
@@ -135,6 +164,30 @@ impl Shard {
                     let line = u32::from_le_bytes(fields.take()?);
                     let content = u32::from_le_bytes(fields.take()?);
                     seen.restore(file, newest_at, (line, content, Seq(fields.number()?)));
+                }
+                Ok(())
+            }
+            STATEMENTS => {
+                let newest = Seq(fields.number()?);
+                let month = u32::from_le_bytes(fields.take()?);
+                self.statements.lock().restore(newest, month);
+                fields.end()
+            }
+            STATEMENT_KEYS => {
+                let mut statements = self.statements.lock();
+                while !fields.rest.is_empty() {
+                    let key = StatementKey(fields.take()?);
+                    let seq = Seq(fields.number()?);
+                    let month = u32::from_le_bytes(fields.take()?);
+                    statements.restore_key(key, KeySeen { seq, month });
+                }
+                Ok(())
+            }
+            SUSPENSE_ITEMS => {
+                let mut statements = self.statements.lock();
+                while !fields.rest.is_empty() {
+                    let (seq, item) = fields.item()?;
+                    statements.restore_item(seq, item);
                 }
                 Ok(())
             }
@@ -196,6 +249,24 @@ pub(crate) fn sealed_number((kind, octets): Record<'_>) -> Option<(u32, [u8; 24]
     Some((u32::from_le_bytes(ordinal), fields.take().ok()?))
 }
 
+fn write_item(seq: Seq, item: &Item, out: &mut Vec<u8>) {
+    let Item { held, at, assigned } = item;
+    let (card, by) = assigned.unwrap_or_default();
+    let there = held.mok_id.map_or(0, |_| HAS_MOK_ID)
+        | held.of.map_or(0, |_| HAS_OF)
+        | assigned.map_or(0, |_| IS_ASSIGNED);
+    out.extend_from_slice(&seq.0.to_le_bytes());
+    out.extend_from_slice(&at.to_le_bytes());
+    out.extend_from_slice(&held.line.key.0);
+    out.extend_from_slice(&held.line.booked_on.packed().to_le_bytes());
+    out.extend_from_slice(&held.amount.minor().to_le_bytes());
+    out.extend_from_slice(&[held.reason as u8, there]);
+    out.extend_from_slice(&held.mok_id.unwrap_or_default().to_le_bytes());
+    out.extend_from_slice(&held.of.unwrap_or_default().0);
+    out.extend_from_slice(&card.0.to_le_bytes());
+    out.extend_from_slice(&by.0.to_le_bytes());
+}
+
 /// The fields of a record, one after the other.
 struct Fields<'a> {
     kind: u8,
@@ -219,6 +290,28 @@ impl Fields<'_> {
         Ok(Total { count, amount: Amount::from_minor(self.number()?) })
     }
 
+    fn item(&mut self) -> Result<(Seq, Item), StateError> {
+        let seq = Seq(self.number()?);
+        let at = self.number()?;
+        let key = StatementKey(self.take()?);
+        let booked_on = LocalDate::from_packed(u32::from_le_bytes(self.take()?));
+        let amount = Balance::from_minor(i64::from_le_bytes(self.take()?));
+        let [reason, there] = self.take()?;
+        let mok_id = u32::from_le_bytes(self.take()?);
+        let of = StatementKey(self.take()?);
+        let card = CardId(u32::from_le_bytes(self.take()?));
+        let by = Seq(self.number()?);
+        let held = SuspenseHeld {
+            line: BankLine { key, booked_on },
+            amount,
+            reason: SuspenseReason::from_number(reason).ok_or(StateError::Record(self.kind))?,
+            mok_id: (there & HAS_MOK_ID != 0).then_some(mok_id),
+            of: (there & HAS_OF != 0).then_some(of),
+        };
+        let assigned = (there & IS_ASSIGNED != 0).then_some((card, by));
+        Ok((seq, Item { held, at, assigned }))
+    }
+
     fn end(self) -> Result<(), StateError> {
         if self.rest.is_empty() { Ok(()) } else { Err(StateError::Record(self.kind)) }
     }
@@ -229,5 +322,12 @@ const DESK: u8 = 2;
 const LEDGER: u8 = 3;
 const ACQUIRER: u8 = 4;
 const LINES: u8 = 5;
-/// Lines of a clearing file in one record.
+const STATEMENTS: u8 = 6;
+const STATEMENT_KEYS: u8 = 7;
+const SUSPENSE_ITEMS: u8 = 8;
+/// What is told of an item of suspense.
+const HAS_MOK_ID: u8 = 0x01;
+const HAS_OF: u8 = 0x02;
+const IS_ASSIGNED: u8 = 0x04;
+/// Lines of a clearing file, keys or items in one record.
 const LINES_PER_RECORD: usize = 4_096;
