@@ -1,8 +1,8 @@
-//! What is said, in Slovene and English: two files of Fluent with the same names in both.
+//! What is said, in Slovene and English: files of Fluent with the same names in both languages.
 //!
 //! The words of receipts and response codes are the issuer's
 //! ([`cekr_issuer::reason`]); everything else that a reader of a page sees stands in
-//! `texts/sl.ftl` and `texts/en.ftl`.
+//! `texts/sl/` and `texts/en/`, a file for each folder of the code.
 
 use std::fmt;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ pub struct Texts {
 
 /// The texts cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("texts/{language}.ftl: {message}")]
+#[error("texts/{language}: {message}")]
 pub struct TextsError {
     language: &'static str,
     message: String,
@@ -147,21 +147,35 @@ impl fmt::Debug for Say {
     }
 }
 
-fn bundle(language: Language, text: &str) -> Result<FluentBundle<FluentResource>, TextsError> {
+fn bundle(language: Language, files: &[&str]) -> Result<FluentBundle<FluentResource>, TextsError> {
     let failed = |message| TextsError { language: language.code(), message };
-    let resource = FluentResource::try_new(text.to_owned())
-        .map_err(|(_, faults)| failed(format!("{faults:?}")))?;
     let tag: LanguageIdentifier =
         language.code().parse().map_err(|fault| failed(format!("{fault:?}")))?;
     let mut bundle = FluentBundle::new_concurrent(vec![tag]);
     // Everything is written in one direction; marks around each place would only be seen by tests.
     bundle.set_use_isolating(false);
-    bundle.add_resource(resource).map_err(|faults| failed(format!("{faults:?}")))?;
+    for file in files {
+        let resource = FluentResource::try_new((*file).to_owned())
+            .map_err(|(_, faults)| failed(format!("{faults:?}")))?;
+        bundle.add_resource(resource).map_err(|faults| failed(format!("{faults:?}")))?;
+    }
     Ok(bundle)
 }
 
-const SLOVENE: &str = include_str!("../../texts/sl.ftl");
-const ENGLISH: &str = include_str!("../../texts/en.ftl");
+macro_rules! texts {
+    ($language:literal) => {
+        &[
+            include_str!(concat!("../../texts/", $language, "/page.ftl")),
+            include_str!(concat!("../../texts/", $language, "/identity.ftl")),
+            include_str!(concat!("../../texts/", $language, "/card.ftl")),
+            include_str!(concat!("../../texts/", $language, "/loads.ftl")),
+            include_str!(concat!("../../texts/", $language, "/statements.ftl")),
+        ]
+    };
+}
+
+const SLOVENE: &[&str] = texts!("sl");
+const ENGLISH: &[&str] = texts!("en");
 
 #[cfg(test)]
 mod tests {
@@ -170,13 +184,10 @@ mod tests {
 
     use super::*;
 
-    fn keys(text: &str) -> BTreeSet<&str> {
+    fn keys(files: &'static [&'static str]) -> BTreeSet<&'static str> {
         let begins = |line: &&str| line.starts_with(|first: char| first.is_ascii_lowercase());
-        text.lines()
-            .filter(begins)
-            .filter_map(|line| line.split_once(" ="))
-            .map(|(key, _)| key)
-            .collect()
+        let lines = files.iter().flat_map(|file| file.lines());
+        lines.filter(begins).filter_map(|line| Some(line.split_once(" =")?.0)).collect()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-# English texts of the website. Every name stands in sl.ftl too.
+# What all pages share.
 site-name = CeKR
 skip-to-content = Skip to content
 simulator-notice = A simulator. Not affiliated with MOK, NLB, Visa or Rekono; there are no real cards.

@@ -1,4 +1,4 @@
-# Slovenska besedila spletnega mesta. Vsako ime stoji tudi v en.ftl.
+# Kar je skupno vsem stranem.
 site-name = CeKR
 skip-to-content = Na vsebino
 simulator-notice = Simulator. Ni povezan z MOK, NLB, Visa ali Rekono; pravih kartic ni.

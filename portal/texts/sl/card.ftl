@@ -1,0 +1,1 @@
+# Stran kartice.

@@ -1,0 +1,1 @@
+# Prijava, naprave, seje.

@@ -1,0 +1,1 @@
+# Izpiski in neprepoznana plačila.
