@@ -62,8 +62,8 @@ mod tests;
 pub use profile::{Finding, Profile};
 pub use request::{Entry, Fault, Request, Told};
 pub use script::{
-    Command, Datum, QueuedScript, SCRIPTS_MAX, ScriptQueue, ScriptResult, ScriptState,
-    SealedCommand, When, pin_change, template,
+    Command, Datum, Heard, Order, QueuedScript, SCRIPT_SENDS_MAX, SCRIPTS_MAX, ScriptOutcome,
+    ScriptQueue, ScriptResult, ScriptState, SealedCommand, When, pin_change, script_id, template,
 };
 pub use trace::Trace;
 pub use verdict::{Cause, IssuerAuthentication, Letter, Outcome, Proven, Verdict};
@@ -75,7 +75,7 @@ use crate::crypto::derive;
 use crate::crypto::mac;
 use crate::crypto::script::Occasion;
 use crate::data::{CryptogramType, IssuerData, Tvr};
-use crate::keys::{ImkAc, ImkSmi, Key, MkSmi};
+use crate::keys::{ImkAc, IssuerPurpose, Key};
 
 /// The card whose chip is asked about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -87,8 +87,8 @@ pub struct Card {
 }
 
 impl Card {
-    /// The card's key for the integrity of scripts, by the derivation of its version.
-    pub fn script_key(&self, imk: &Key<ImkSmi>, rules: &Rules) -> Key<MkSmi> {
+    /// The card's key for the integrity or secrecy of scripts, by the derivation of its version.
+    pub fn script_key<P: IssuerPurpose>(&self, imk: &Key<P>, rules: &Rules) -> Key<P::Card> {
         match rules.card_key {
             CardKey::A => derive::card_key_a(imk, self.number, self.sequence),
             CardKey::B => derive::card_key_b(imk, self.number, self.sequence),

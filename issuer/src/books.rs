@@ -98,7 +98,9 @@ pub fn postings(entry: &Entry) -> impl Iterator<Item = Posting> + use<> {
         | Fact::Reconciled(_)
         | Fact::RefundPending(_)
         | Fact::ReversalRemembered(_)
-        | Fact::Reversed(_) => [None; 3],
+        | Fact::Reversed(_)
+        | Fact::ScriptAsked(_)
+        | Fact::ScriptSettled(_) => [None; 3],
     };
     lines.into_iter().flatten().filter(|line| line.amount != Balance::ZERO)
 }
@@ -177,6 +179,8 @@ fn held(entry: &Entry) -> i128 {
         | Fact::RefundPending(_)
         | Fact::ReversalRemembered(_)
         | Fact::Reversed(_)
+        | Fact::ScriptAsked(_)
+        | Fact::ScriptSettled(_)
         | Fact::SuspenseAssigned(_)
         | Fact::SuspenseHeld(_)
         | Fact::SuspenseReleased(_) => 0,

@@ -1,6 +1,7 @@
 //! One card: its controls, its money, its counters; [`Card::apply`] is the only way it changes.
 
 mod loads;
+mod script;
 mod state;
 
 use alloc::boxed::Box;
@@ -8,6 +9,8 @@ use alloc::collections::VecDeque;
 
 use cekr_emv::issuer::AtcWindow;
 
+use self::script::Scripts;
+pub use self::script::{DATA_REMEMBERED_MAX, ScriptsFull};
 use crate::controls::{CardStatus, Controls};
 use crate::entry::{
     Answered, Authorized, CardId, Cleared, ClearedAs, Completed, Entry, Fact, HoldExpired, Issued,
@@ -74,6 +77,8 @@ struct Rare {
     remembered: VecDeque<RequestKey>,
     /// When cashpoints gave back what they could not dispense, ms since 1970.
     dispense_faults: VecDeque<u64>,
+    /// What its chip is to do.
+    scripts: Scripts,
 }
 
 /// Declines that change nothing, counted by the hour.
@@ -287,11 +292,14 @@ impl Card {
             Fact::Loaded(fact) => self.apply_loaded(seq, entry, fact),
             Fact::PinChanged(fact) => {
                 self.pvv = Some(fact.pvv);
+                self.apply_new_pin();
                 self.pin_tries_left = PIN_TRIES_MAX;
             }
             Fact::RefundPending(fact) => self.apply_refund(seq, entry, fact),
             Fact::ReversalRemembered(fact) => self.apply_remembered(fact),
             Fact::Reversed(fact) => self.apply_reversed(entry, fact),
+            Fact::ScriptAsked(fact) => self.apply_script_asked(fact),
+            Fact::ScriptSettled(fact) => self.apply_script_settled(fact),
             // They move nothing, or are about no card.
             Fact::CutOver(_)
             | Fact::DeclinedElsewhere(_)
@@ -314,6 +322,7 @@ impl Card {
         if let Some(chip) = &answered.chip {
             let window = self.counters_used().after(chip.atc);
             (self.atc_last, self.atc_seen) = window.parts();
+            self.apply_chip_answered(chip);
         }
         if answered.is_pin_proven {
             self.contactless = 0;

@@ -8,6 +8,7 @@
 
 mod fact;
 mod octets;
+mod script;
 mod statement;
 
 pub use fact::{
@@ -16,6 +17,7 @@ pub use fact::{
     NO_MERCHANT, NO_RRN, ParkCause, Parked, PinChanged, Place, Reconciled, Refund, Remembered,
     ReversalFate, Reversed, Sum,
 };
+pub use script::{ScriptAsked, ScriptSettled};
 pub use statement::{
     BankLine, LoadName, LoadTakenBack, ReleaseCause, StatementKey, SuspenseAssigned, SuspenseHeld,
     SuspenseReason, SuspenseReleased, TakeBackCause,
@@ -33,7 +35,7 @@ pub const ENTRY_OCTETS: usize = 128;
 pub type EntryBytes = [u8; ENTRY_OCTETS];
 
 /// The newest layout that this code writes; whatever fits the first is written in that.
-pub const ENTRY_VERSION: u8 = 2;
+pub const ENTRY_VERSION: u8 = 3;
 
 /// The place of an entry in its shard's journal, from 1; zero is no entry.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -205,6 +207,8 @@ impl Entry {
             Fact::RefundPending(_) => "refund_pending",
             Fact::ReversalRemembered(_) => "reversal_remembered",
             Fact::Reversed(_) => "reversed",
+            Fact::ScriptAsked(_) => "script_asked",
+            Fact::ScriptSettled(_) => "script_settled",
             Fact::SuspenseAssigned(_) => "suspense_assigned",
             Fact::SuspenseHeld(_) => "suspense_held",
             Fact::SuspenseReleased(_) => "suspense_released",
@@ -241,7 +245,9 @@ impl Entry {
             | Fact::HoldExpired(_)
             | Fact::Issued(_)
             | Fact::LoadTakenBack(_)
-            | Fact::Loaded(_) => Origin::Own,
+            | Fact::Loaded(_)
+            | Fact::ScriptAsked(_)
+            | Fact::ScriptSettled(_) => Origin::Own,
         }
     }
 

@@ -48,7 +48,7 @@ impl RequestKey {
 }
 
 /// Both halves of the 128-bit product, folded together: each input bit reaches every output bit.
-const fn folded(a: u64, b: u64) -> u64 {
+pub(crate) const fn folded(a: u64, b: u64) -> u64 {
     let product = a as u128 * b as u128;
     (product as u64) ^ (product >> 64) as u64
 }

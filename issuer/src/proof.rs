@@ -5,8 +5,9 @@
 //! PIN, the counter of its chip.
 
 use cekr_emv::crypto::derive::Atc;
-use cekr_emv::issuer::Letter;
+use cekr_emv::issuer::{Command, Letter, Order, ScriptResult};
 
+use crate::key::folded;
 use crate::reason::Reason;
 
 /// What must be proven before a decision.
@@ -33,21 +34,14 @@ pub struct Proofs {
     pub pin: Option<PinProof>,
     /// About the block of a new PIN.
     pub new_pin: Option<NewPinProof>,
+    /// What marks the PIN blocks of the message: a script that is made of them is made of no
+    /// others, whoever repeats the message.
+    pub pin_mark: u16,
+    /// What a message that proves nothing tells of a script of an earlier answer.
+    pub script_told: Option<ScriptResult>,
 }
 
 impl Proofs {
-    /// The cryptogram of a request that is approved, with what the chip is to do after it: where
-    /// its own PIN tries are used up and the holder's PIN is right here, it may take PINs again.
-    #[must_use]
-    pub fn chip_approved(&self) -> Option<ChipSeen> {
-        let Some(ChipProof::Right(right)) = self.chip else {
-            return None;
-        };
-        let unblocks = right.is_pin_blocked && self.pin == Some(PinProof::Right);
-        let script = unblocks.then_some(ChipScript::PinUnblock);
-        Some(ChipSeen { script, ..right.seen })
-    }
-
     /// Whether the holder was verified: by a PIN that we, or the chip itself, found right.
     #[must_use]
     pub const fn is_pin_proven(&self) -> bool {
@@ -108,6 +102,23 @@ impl ChipFault {
     }
 }
 
+/// The letter of a chip's check that declined for this reason.
+#[must_use]
+pub fn letter_of(reason: Reason) -> Option<Letter> {
+    let letters = [Letter::A, Letter::E, Letter::F, Letter::G, Letter::I, Letter::T, Letter::U];
+    letters.into_iter().find(|letter| reason_of(*letter) == Some(reason))
+}
+
+const fn reason_of(letter: Letter) -> Option<Reason> {
+    match (letter, ChipFault::of(letter)) {
+        (_, Some(fault)) => Some(fault.reason()),
+        (Letter::A, None) => Some(Reason::ChipCounter),
+        (Letter::E, None) => Some(Reason::ChipReplay),
+        (Letter::T, None) => Some(Reason::ChipFindings),
+        (Letter::C | Letter::F | Letter::G | Letter::I | Letter::U, None) => None,
+    }
+}
+
 /// A cryptogram that is right, with what else the chip's data tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ChipRight {
@@ -119,6 +130,10 @@ pub struct ChipRight {
     pub has_verified_pin: bool,
     /// Whether the chip says that its own PIN tries are used up.
     pub is_pin_blocked: bool,
+    /// How many commands it carried out after its last transaction, and whether it refused one.
+    pub scripts_sealed: (u8, bool),
+    /// What the terminal tells of a script of an earlier answer.
+    pub script_told: Option<ScriptResult>,
 }
 
 /// What chip and terminal found, by the issuer's tables.
@@ -179,21 +194,109 @@ impl ChipVersion {
     }
 }
 
-/// What a chip is to do.
+/// What a chip is to do: what of a script stands in the entry of the answer that it goes out with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
 pub enum ChipScript {
-    /// Take PINs again: its tries were used up, and the holder's PIN is right.
-    PinUnblock = 1,
+    /// Make no cryptogram until it is unblocked.
+    ApplicationBlock,
+    /// Make cryptograms again.
+    ApplicationUnblock,
+    /// Be silent for good.
+    CardBlock,
+    /// Take the PIN that the message brings.
+    PinChange {
+        /// What marks the PIN blocks of the message.
+        mark: u16,
+    },
+    /// Take PINs again.
+    PinUnblock,
+    /// Take a value, which the card's state names.
+    PutData,
 }
 
 impl ChipScript {
-    pub(crate) const fn from_number(number: u8) -> Option<Self> {
+    /// The kind of a command.
+    #[must_use]
+    pub const fn of(command: Command) -> Self {
+        match command {
+            Command::ApplicationBlock => Self::ApplicationBlock,
+            Command::ApplicationUnblock => Self::ApplicationUnblock,
+            Command::CardBlock => Self::CardBlock,
+            Command::PinUnblock => Self::PinUnblock,
+            Command::PutData(_) => Self::PutData,
+        }
+    }
+
+    /// Whether `order` is of this kind.
+    #[must_use]
+    pub fn is(self, order: Order) -> bool {
+        match order {
+            Order::Command(command) => self == Self::of(command),
+            Order::PinChange => matches!(self, Self::PinChange { .. }),
+        }
+    }
+
+    /// The name in journal and API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ApplicationBlock => "application_block",
+            Self::ApplicationUnblock => "application_unblock",
+            Self::CardBlock => "card_block",
+            Self::PinChange { .. } => "pin_change",
+            Self::PinUnblock => "pin_unblock",
+            Self::PutData => "put_data",
+        }
+    }
+
+    /// The kind of an order; what it marks is left open.
+    #[must_use]
+    pub const fn of_order(order: Order) -> Self {
+        match order {
+            Order::Command(command) => Self::of(command),
+            Order::PinChange => Self::PinChange { mark: 0 },
+        }
+    }
+
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::PinUnblock => 1,
+            Self::ApplicationBlock => 2,
+            Self::ApplicationUnblock => 3,
+            Self::CardBlock => 4,
+            Self::PinChange { .. } => 5,
+            Self::PutData => 6,
+        }
+    }
+
+    pub(crate) const fn from_number(number: u8, mark: u16) -> Option<Self> {
         match number {
             1 => Some(Self::PinUnblock),
+            2 => Some(Self::ApplicationBlock),
+            3 => Some(Self::ApplicationUnblock),
+            4 => Some(Self::CardBlock),
+            5 => Some(Self::PinChange { mark }),
+            6 => Some(Self::PutData),
             _ => None,
         }
     }
+}
+
+/// What marks these PIN blocks under `secret`: others seldom have it, and who does not know the
+/// secret cannot choose blocks that do.
+#[must_use]
+pub fn pin_mark<'b>(secret: [u64; 2], blocks: impl Iterator<Item = &'b [u8]>) -> u16 {
+    let [left, right] = secret;
+    let mut mark = left;
+    for block in blocks {
+        mark = folded(mark ^ right, (1 + block.len() as u64) ^ left);
+        for piece in block.chunks(8) {
+            let octets = piece.iter().fold(0, |octets, octet| octets << 8 | u64::from(*octet));
+            mark = folded(mark ^ octets, right ^ 0x9E37_79B9_7F4A_7C15);
+        }
+    }
+    let [high, low, ..] = mark.to_be_bytes();
+    u16::from_be_bytes([high, low])
 }
 
 /// What a verification value turned out to be.

@@ -96,6 +96,8 @@ impl Totals {
             | Fact::Reconciled(_)
             | Fact::RefundPending(_)
             | Fact::ReversalRemembered(_)
+            | Fact::ScriptAsked(_)
+            | Fact::ScriptSettled(_)
             | Fact::SuspenseAssigned(_)
             | Fact::SuspenseHeld(_)
             | Fact::SuspenseReleased(_) => {}

@@ -135,6 +135,8 @@ impl Answer {
             | Fact::Reconciled(_)
             | Fact::ReversalRemembered(_)
             | Fact::Reversed(_)
+            | Fact::ScriptAsked(_)
+            | Fact::ScriptSettled(_)
             | Fact::SuspenseAssigned(_)
             | Fact::SuspenseHeld(_)
             | Fact::SuspenseReleased(_) => {}

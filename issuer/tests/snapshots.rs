@@ -171,12 +171,25 @@ fn a_state_that_is_cut_or_goes_on_or_is_newer_is_refused() {
     assert_eq!(snapshot::decode(&newer), Err(SnapshotError::UnknownVersion(version)));
 }
 
+/// Of a card whose chip was told nothing: a number, two empty lists, a mark.
+const NO_SCRIPTS_OCTETS: usize = 4 + 4 + 4 + 1;
+
+#[test]
+fn a_state_of_the_third_layout_is_that_of_a_card_whose_chip_was_told_nothing() {
+    let account = Account::new(Channels::ALL, 100_00);
+    let mut octets = octets_of(&account.card);
+    octets[0] = 3;
+    octets.truncate(octets.len() - NO_SCRIPTS_OCTETS);
+    assert_eq!(snapshot::decode(&octets), Ok(account.card));
+}
+
 #[test]
 fn a_state_of_an_older_layout_is_that_of_a_card_that_knew_less() {
     let mut account = Account::new(Channels::ALL, 0);
     // A hold falls due, and a load is remembered.
     happen(&mut account, &mut Vec::new(), 7, &Event::Loaded(100_00));
     let mut octets = octets_of(&account.card);
+    octets.truncate(octets.len() - NO_SCRIPTS_OCTETS);
     // Version 2 keeps no entries of its two loads, and nothing that was taken back of them.
     let opening_and_taken_back = 12;
     let second_load = octets.len() - opening_and_taken_back - 4;

@@ -4,9 +4,11 @@
 //! before anybody is told. Time comes in as an argument.
 
 mod durable;
+mod scripts;
 
 use serde::Serialize;
 
+use cekr_emv::issuer::SCRIPTS_MAX;
 use cekr_issuer::decide::entry as entry_of;
 use cekr_issuer::entry::{LoadName, LoadSource, Reference};
 use cekr_issuer::limit::LoadRefused;
@@ -19,6 +21,7 @@ use crate::shard::{Shard, Snapshot, loaded};
 use crate::sync::Arc;
 
 pub use durable::{Durable, JournalFailed};
+pub use scripts::ScriptView;
 
 /// The interface.
 #[derive(Clone)]
@@ -152,6 +155,9 @@ pub enum ControlError {
     /// More than is left of the load, or of what can be remembered.
     #[error("more would be taken back than is left of the load")]
     TakenBackTooMuch,
+    /// Every place for scripts is taken by one that waits.
+    #[error("{SCRIPTS_MAX} scripts wait for the card's chip; no more can be remembered")]
+    ScriptsFull,
 }
 
 /// The setting that a refused load would pass.

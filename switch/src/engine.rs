@@ -7,7 +7,7 @@
 mod link;
 mod prove;
 
-use cekr_emv::issuer::Outcome;
+use cekr_emv::issuer::{Command, Outcome};
 use cekr_emv::keys::Kcv;
 use cekr_iso8583::{
     Encoding, FrameError, Framing, Header, Mti, Pan, ParseError, ParseErrorKind, Shapes, Spec,
@@ -18,14 +18,15 @@ use cekr_issuer::entry::{MaskedPan, Place, Reconciled};
 use cekr_issuer::reconciliation::write_reply;
 use cekr_issuer::reply::Extra;
 use cekr_issuer::{
-    About, Answer, Ask, Card, CardId, Decision, Desk, Entry, Fact, Inbound, Now, OriginalSeen,
-    Policy, ProofKind, Proofs, Reason, Reject, Request, RequestKey, Seq, Signals, decide,
+    About, Answer, Ask, Card, CardId, ChipScript, ChipSeen, Decision, Desk, Entry, Fact, Inbound,
+    Now, OriginalSeen, Policy, ProofKind, Proofs, Reason, Reject, Request, RequestKey, Seq,
+    Signals, decide,
 };
 
 use self::prove::Case;
 use crate::abuse::Failures;
 use crate::answers::{Answers, Held, Mark};
-use crate::hsm::ChipAnswer;
+use crate::hsm::{ChipAnswer, ChipOrder};
 use crate::planted::{self, Fault};
 use crate::shard::Shard;
 use crate::sync::Arc;
@@ -441,7 +442,7 @@ impl Engine {
                 let mark = message.mark.unwrap_or_else(|| self.shard.answers().mark(&request.key));
                 match self.cell_of(request, frame.cell) {
                     Some(cell) => {
-                        let case = Case { link, view, request, cell };
+                        let case = self.case((link, view), request, cell);
                         self.decide_known(case, mark, now, &mut out.tally)
                     }
                     None => self.decide_unknown(request, mark, now),
@@ -501,7 +502,9 @@ impl Engine {
             MacRule::Required => Some(prove::mac_element(view).unwrap_or(MAC_USUAL)),
         };
         let chip = match &given.told {
-            Told::Answer(answer) if answer.chip.is_some() => self.answer_chip(answer, message),
+            Told::Answer(answer) if answer.chip.is_some() => {
+                self.answer_chip(answer, link, message)
+            }
             Told::Answer(_) | Told::KeyTaken(_) | Told::Totals(_) => ChipAnswer::NONE,
         };
         let extra = Extra { chip_data: chip.octets(), mac, ..Extra::default() };
@@ -516,14 +519,51 @@ impl Engine {
     /// The answer to the chip: of the entry and the keys alone, so that a repeat gets the same. It
     /// is left out where the module is away: then the chip does not believe the reply.
     #[inline(never)]
-    fn answer_chip(&self, answer: &Answer, message: &Message<'_>) -> ChipAnswer {
+    fn answer_chip(&self, answer: &Answer, link: &Link, message: &Message<'_>) -> ChipAnswer {
         let (Some(seen), Some(pan)) = (answer.chip, message.pan()) else {
             return ChipAnswer::NONE;
         };
         let code = answer.reason.response_code();
         let outcome =
             if answer.reason.is_approval() { Outcome::Approved } else { Outcome::Declined };
-        self.shard.hsm().answer_chip(pan, &seen, code, outcome).unwrap_or(ChipAnswer::NONE)
+        let order = seen.script.and_then(|script| self.order_of(script, seen, link, message));
+        let answered = self.shard.hsm().answer_chip(pan, &seen, code, outcome, order.as_ref());
+        answered.unwrap_or(ChipAnswer::NONE)
+    }
+
+    /// What the chip is to do, from what is kept and the message: a repeat gets it again.
+    fn order_of(
+        &self,
+        script: ChipScript,
+        seen: ChipSeen,
+        link: &Link,
+        message: &Message<'_>,
+    ) -> Option<ChipOrder> {
+        let Ok(Inbound::Card(request)) = &message.inbound else {
+            return None;
+        };
+        let cell = self.shard.cards().find(request.pan.ok()?)?;
+        let command = match script {
+            ChipScript::ApplicationBlock => Command::ApplicationBlock,
+            ChipScript::ApplicationUnblock => Command::ApplicationUnblock,
+            ChipScript::CardBlock => Command::CardBlock,
+            ChipScript::PinChange { mark } => {
+                let case = self.case((link, &message.view), request, cell);
+                return case.pin_for_chip(mark).map(ChipOrder::NewPin);
+            }
+            ChipScript::PinUnblock => Command::PinUnblock,
+            ChipScript::PutData => Command::PutData(cell.lock().datum_sent(seen.atc)?),
+        };
+        Some(ChipOrder::Command(command))
+    }
+
+    fn case<'c>(
+        &self,
+        (link, view): (&'c Link, &'c View<'c>),
+        request: &'c Request,
+        cell: &'c Cell,
+    ) -> Case<'c> {
+        Case { link, view, request, cell, secret: self.shard.keyring().fingerprint_key() }
     }
 
     /// The request's card: the one that was touched, if it is the one.
@@ -569,6 +609,10 @@ impl Engine {
     fn decide_known(&self, case: Case<'_>, mark: Mark, now: Now, tally: &mut Tally) -> Given {
         let Case { request, cell, .. } = case;
         let mut proofs = Proofs::default();
+        // What happened already is asked for no proof; its terminal may still tell of a script.
+        if request.has_chip_data && matches!(request.ask, Ask::Advice(_) | Ask::Reversal(_)) {
+            proofs.script_told = case.script_told();
+        }
         let mut pvv = None;
         loop {
             match self.decide_locked(cell, (request, mark), &proofs, now, tally, &mut pvv) {
@@ -610,6 +654,10 @@ impl Engine {
             Before::Same(answer, _) if planted::is(Fault::RepeatBeforeDurable) => {
                 return Pass::Given(Given::of(answer, Ticket::Now, place));
             }
+            // The answer was another than what can be made now.
+            Before::Same(answer, _) if lacks_datum(&answer, &card) => {
+                return refuse(Reason::TryLater);
+            }
             Before::Same(answer, _) => {
                 tally.repeats += 1;
                 return Pass::Given(Given::of(answer, Ticket::After(card.last_seq()), place));
@@ -633,6 +681,13 @@ impl Engine {
         if changes_nothing && !card.enters_decline(now, self.policy.declines_per_card_hour) {
             card.count_decline();
             return given(Answer::of_decision(&decision), Ticket::Now);
+        }
+        let news: Vec<Fact> = card.script_news(request, &decision, proofs).collect();
+        for fact in news {
+            let entry = entry_of(&card, now, fact);
+            if shard.commit(cell, &mut card, &entry).is_err() {
+                return refuse(Reason::TryLater);
+            }
         }
         let Some(fact) = decision.fact(request, proofs, &card) else {
             // A fee was told: what it reveals is no state of the card.
@@ -740,6 +795,12 @@ fn is_same_stranger(request: &Request, entry: &Entry) -> bool {
         return true;
     };
     parked.stranger.is_none_or(|stranger| request.pan.ok().map(MaskedPan::from) == Some(stranger))
+}
+
+/// Whether the chip was sent a value with `answer` that the card remembers no more.
+fn lacks_datum(answer: &Answer, card: &Card) -> bool {
+    let put_data = answer.chip.filter(|seen| seen.script == Some(ChipScript::PutData));
+    put_data.is_some_and(|seen| card.datum_sent(seen.atc).is_none())
 }
 
 /// What one pass under the lock came to.

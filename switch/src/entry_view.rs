@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use cekr_emv::issuer::{Command, Letter, Order};
 use cekr_iso8583::{Mcc, MerchantId, Pan, Rrn};
 use cekr_issuer::entry::{
     Answered, Authority, Authorized, BankLine, Cleared, Completed, Issued, LineKey, LineParked,
@@ -10,8 +11,9 @@ use cekr_issuer::entry::{
     ReversalFate, Reversed, Sum, SuspenseHeld, SuspenseReleased,
 };
 use cekr_issuer::network::NO_TERMINAL;
+use cekr_issuer::proof::letter_of;
 use cekr_issuer::reply::auth_code;
-use cekr_issuer::{About, Balance, Controls, Entry, Fact, Seq};
+use cekr_issuer::{About, Balance, ChipScript, Controls, Entry, Fact, Seq};
 
 use crate::control::ChannelsView;
 use crate::keyring::Keyring;
@@ -100,6 +102,19 @@ fn add_fact(object: &mut Map<String, Value>, seq: Seq, fact: &Fact) {
             add(object, "original_transmitted", format!("{:010}", fact.original.when));
         }
         Fact::Reversed(fact) => add_reversed(object, fact),
+        Fact::ScriptAsked(fact) => {
+            add(object, "script", fact.number);
+            add_order(object, fact.order);
+        }
+        Fact::ScriptSettled(fact) => {
+            add(object, "script", fact.number);
+            add_order(object, fact.order);
+            add(object, "outcome", fact.outcome_name());
+            add(object, "sends", fact.sends);
+            if fact.sends > 0 {
+                add(object, "atc", u16::from_be_bytes(fact.at));
+            }
+        }
         Fact::SuspenseAssigned(fact) => add_suspense(object, fact.line, fact.amount, fact.item),
         Fact::SuspenseHeld(fact) => add_held(object, seq, fact),
         Fact::SuspenseReleased(fact) => add_released(object, fact),
@@ -344,8 +359,33 @@ fn add_answered(object: &mut Map<String, Value>, answered: &Answered) {
     if let Some(tries) = answered.pin_tries {
         add(object, "pin_tries_left", tries);
     }
+    add_chip(object, answered);
     add(object, "balance_after", answered.balance.minor());
     add(object, "available_after", answered.available.minor());
+}
+
+/// The letter of a chip's check, the counter of a right cryptogram, what its chip is to do.
+fn add_chip(object: &mut Map<String, Value>, answered: &Answered) {
+    let letter = letter_of(answered.reason).or(answered.chip.map(|_| Letter::C));
+    if let Some(letter) = letter {
+        add(object, "chip_result", format!("{letter:?}"));
+    }
+    if let Some(seen) = answered.chip {
+        add(object, "atc", u16::from_be_bytes(seen.atc));
+        if let Some(script) = seen.script {
+            add(object, "script", script.name());
+        }
+    }
+}
+
+/// What a chip is to do, as the API is asked for it.
+pub(crate) fn add_order(object: &mut Map<String, Value>, order: Order) {
+    add(object, "command", ChipScript::of_order(order).name());
+    if let Order::Command(Command::PutData(datum)) = order {
+        add(object, "tag", format!("{:X}", datum.tag));
+        let value: String = datum.value().iter().map(|octet| format!("{octet:02X}")).collect();
+        add(object, "value", value);
+    }
 }
 
 fn add_controls(object: &mut Map<String, Value>, controls: Controls) {

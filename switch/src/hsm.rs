@@ -19,7 +19,7 @@ pub use soft::SoftHsm;
 use cekr_emv::crypto::cvv::{Cvv, Expiry, ServiceCode};
 use cekr_emv::crypto::ibm3624::DecimalTable;
 use cekr_emv::crypto::tr31::BlockError;
-use cekr_emv::issuer::{Outcome, Told};
+use cekr_emv::issuer::{Command, Outcome, Told};
 use cekr_emv::keys::Kcv;
 use cekr_emv::pin::Pin;
 use cekr_iso8583::Pan;
@@ -35,7 +35,7 @@ pub trait Hsm: Send + Sync {
     fn verify_chip(&self, pan: Pan, data: &[u8], told: &Told) -> Result<ChipProof, Unavailable>;
 
     /// Answers a cryptogram that was found right: the value of DE 55 of the reply, the same for
-    /// the same arguments. `code` is DE 39.
+    /// the same arguments. `code` is DE 39; `order` is what the chip is to do after it.
     ///
     /// # Errors
     /// [`Unavailable`].
@@ -45,6 +45,7 @@ pub trait Hsm: Send + Sync {
         seen: &ChipSeen,
         code: [u8; 2],
         outcome: Outcome,
+        order: Option<&ChipOrder>,
     ) -> Result<ChipAnswer, Unavailable>;
 
     /// Whether the PIN in `sealed` is the one that `reference` stands for.
@@ -176,6 +177,15 @@ impl std::fmt::Debug for SealedPin {
     }
 }
 
+/// What a chip is to do, with what it takes to say so.
+#[derive(Clone, Copy, Debug)]
+pub enum ChipOrder {
+    /// A command that is sealed as it stands.
+    Command(Command),
+    /// To take this PIN.
+    NewPin(SealedPin),
+}
+
 /// What is kept of a card's PIN.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PinReference {
@@ -212,8 +222,8 @@ impl ChipAnswer {
     }
 }
 
-/// Tag 91 with twelve octets and one script with one command of thirteen.
-const CHIP_ANSWER_OCTETS_MAX: usize = 48;
+/// Tag 91 with twelve octets and one script: its name, and a command of up to 29.
+const CHIP_ANSWER_OCTETS_MAX: usize = 56;
 
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ mod issue;
 mod json;
 mod operations;
 mod quote;
+mod scripts;
 pub(crate) mod token;
 
 use axum::Router;
@@ -169,6 +170,8 @@ fn routes() -> Vec<Route> {
         route(&post, "/v1/cards/{id}/unlock", Operator, cards::unlock),
         route(&post, "/v1/cards/{id}/report", Operator, cards::report),
         route(&post, "/v1/cards/{id}/loads", Operator, cards::load),
+        route(&get, "/v1/cards/{id}/scripts", Operator, scripts::list),
+        route(&post, "/v1/cards/{id}/scripts", Operator, scripts::ask),
         route(&get, "/v1/cards/{id}/transactions", Operator, cards::transactions),
     ]
 }

@@ -624,7 +624,9 @@ const fn urgency(fact: &Fact) -> Urgency {
         | Fact::Reconciled(_)
         | Fact::RefundPending(_)
         | Fact::ReversalRemembered(_)
-        | Fact::Reversed(_) => Urgency::MustGo,
+        | Fact::Reversed(_)
+        | Fact::ScriptAsked(_)
+        | Fact::ScriptSettled(_) => Urgency::MustGo,
     }
 }
 

@@ -213,6 +213,7 @@ const fn reason_of(refused: ControlError) -> Option<SuspenseReason> {
         | ControlError::JournalFailed
         | ControlError::NoSuchItem
         | ControlError::NoSuchLoad
+        | ControlError::ScriptsFull
         | ControlError::StatementsFull
         | ControlError::TakenBackTooMuch => None,
     }

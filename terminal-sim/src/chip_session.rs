@@ -20,6 +20,7 @@ use cekr_emv::terminal::{
     Action, Application, Config, Decision, Event, Interface, IssuerDecision, Kernel, Online,
     OnlineResult, PinEntered, PinRequest, Reach, Reason, TRACK2_CHARACTERS_MAX, Text, Transaction,
 };
+use cekr_emv::tlv::Writer;
 
 use crate::device::reader::{ANSWER_OCTETS_MAX, ATR_OCTETS_MAX, CardReader};
 use crate::form::{ChipData, Entry, PinPad, Tender, Track2};
@@ -132,6 +133,14 @@ pub struct ChipSession<R> {
     is_cashpoint: bool,
     random: Random,
     sequence: u32,
+    /// What became of the scripts of the last transaction: its card's next request tells it.
+    scripts: Option<Scripts>,
+}
+
+/// What became of scripts, and the track 2 of the card that they were for.
+struct Scripts {
+    track2: Track2,
+    results: Vec<u8>,
 }
 
 impl<R: CardReader> ChipSession<R> {
@@ -143,7 +152,18 @@ impl<R: CardReader> ChipSession<R> {
         let pin_by = PinBy::Issuer;
         let config = kept(config(place, pad, pin_by));
         let kernel = Kernel::new(config);
-        Self { reader, config, kernel, proof, pad, pin_by, is_cashpoint, random, sequence: 0 }
+        Self {
+            reader,
+            config,
+            kernel,
+            proof,
+            pad,
+            pin_by,
+            is_cashpoint,
+            random,
+            sequence: 0,
+            scripts: None,
+        }
     }
 
     /// The same at this place, with PINs verified so.
@@ -194,6 +214,8 @@ impl<R: CardReader> ChipSession<R> {
 
     /// Goes on with the issuer's answer.
     pub fn answered(&mut self, reply: &Reply) -> End {
+        // Whoever answered was told.
+        self.scripts = None;
         let is_approval = reply.is_approval();
         if reply.chip_data.is_empty() && self.proof == IssuerProof::WhereGiven {
             self.reader.power_off();
@@ -245,10 +267,21 @@ impl<R: CardReader> ChipSession<R> {
     pub fn data(&self) -> ChipData {
         let mut room = [0; DE55_OCTETS_MAX];
         let len = self.kernel.write_de55(&mut room).unwrap_or(0);
+        let mut data = room.get(..len).unwrap_or_default().to_vec();
+        let track2 = self.track2();
+        if let Some(scripts) = self.scripts.as_ref().filter(|scripts| scripts.track2 == track2) {
+            let mut told = [0; SCRIPT_RESULTS_OCTETS_MAX];
+            let mut writer = Writer::new(&mut told);
+            if writer.put(SCRIPT_RESULTS, &scripts.results).is_ok() {
+                data.extend_from_slice(writer.written());
+            }
+        }
+        ChipData { data, sequence: self.kernel.sequence(), track2 }
+    }
+
+    fn track2(&self) -> Track2 {
         let mut track = [0; TRACK2_CHARACTERS_MAX];
-        let track2 = self.kernel.track2(&mut track).unwrap_or_default().to_vec();
-        let data = room.get(..len).unwrap_or_default().to_vec();
-        ChipData { data, sequence: self.kernel.sequence(), track2: Track2(track2) }
+        Track2(self.kernel.track2(&mut track).unwrap_or_default().to_vec())
     }
 
     /// Runs commands until something else is wanted.
@@ -260,6 +293,7 @@ impl<R: CardReader> ChipSession<R> {
                 Todo::Pause(pause) => {
                     if let Pause::Ended(_) = pause {
                         self.reader.power_off();
+                        self.note_scripts();
                     }
                     return pause;
                 }
@@ -274,6 +308,13 @@ impl<R: CardReader> ChipSession<R> {
                     Todo::of(&self.kernel.step(event))
                 }
             };
+        }
+    }
+
+    fn note_scripts(&mut self) {
+        let results = self.kernel.script_results().to_vec();
+        if !results.is_empty() {
+            self.scripts = Some(Scripts { track2: self.track2(), results });
         }
     }
 
@@ -400,5 +441,9 @@ pub mod kind {
 
 /// Cash machines, ISO 18245.
 const CASHPOINT_MCC: u16 = 6011;
+/// What became of scripts (EMV 4.3 Book 4, Annex A5).
+const SCRIPT_RESULTS: u32 = 0x9F5B;
+/// Its tag and length, and five octets for each of a few scripts.
+const SCRIPT_RESULTS_OCTETS_MAX: usize = 4 + 5 * 16;
 /// What a request's chip data need at most.
 const DE55_OCTETS_MAX: usize = 255;

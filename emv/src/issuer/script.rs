@@ -190,127 +190,269 @@ impl ScriptResult {
     }
 }
 
+/// What a chip is to do: a command, or to take the holder's PIN, which stands in no queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Order {
+    /// A command that is sealed as it stands.
+    Command(Command),
+    /// Take the PIN that the holder has: it is sent with an answer to a message that brings it.
+    PinChange,
+}
+
+impl Order {
+    /// Whether a chip that has carried it out makes no cryptogram any more.
+    pub const fn silences(self) -> bool {
+        matches!(self, Self::Command(Command::ApplicationBlock | Command::CardBlock))
+    }
+
+    /// Whether it asks a silenced chip to speak again.
+    pub const fn unblocks(self) -> bool {
+        matches!(self, Self::Command(Command::ApplicationUnblock))
+    }
+}
+
 /// The life of a script.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ScriptState {
-    /// The chip has carried it out, as it told at this counter.
-    Accepted {
-        /// The counter.
-        at: Atc,
-    },
+    /// The chip has carried it out.
+    Accepted,
     /// It is not to be sent any more.
     Cancelled,
+    /// It was sent as often as it may be, and the chip has not carried it out.
+    Failed,
     /// It waits for a transaction.
     Pending,
     /// It went out, and nothing was heard of it yet.
-    Sent {
-        /// How often.
-        count: u8,
-        /// With the answer to which counter, the last time.
-        at: Atc,
-    },
+    Sent,
 }
 
 /// A script with what became of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct QueuedScript {
+    /// Its place among all scripts of the card, from 1.
+    pub number: u32,
     /// What the chip is to do.
-    pub command: Command,
+    pub order: Order,
     /// How far it came.
     pub state: ScriptState,
-    id: [u8; 4],
+    /// How often it went out.
+    pub sends: u8,
+    /// With the answer to which counter, the last time.
+    pub at: Atc,
 }
 
-/// The scripts of one card: a few places, the settled ones make room.
+impl QueuedScript {
+    /// Whether it is still to be carried out.
+    pub const fn is_open(&self) -> bool {
+        match self.state {
+            ScriptState::Pending | ScriptState::Sent => true,
+            ScriptState::Accepted | ScriptState::Cancelled | ScriptState::Failed => false,
+        }
+    }
+}
+
+/// What a message tells of scripts.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Heard {
+    /// The counter of its cryptogram, where that was found right and new.
+    pub alive_at: Option<Atc>,
+    /// What the chip has sealed with it: how many commands it carried out after its last
+    /// transaction, and whether it refused one.
+    pub sealed: (u8, bool),
+    /// What the terminal tells (9F5B).
+    pub told: Option<ScriptResult>,
+}
+
+/// What became of a script that went out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ScriptOutcome {
+    /// The chip has carried it out.
+    Accepted,
+    /// It needs no sending any more.
+    Cancelled,
+    /// The chip has not carried it out, and it was sent as often as it may be.
+    Failed,
+    /// The chip has not carried it out: it is sent again.
+    Refused,
+}
+
+/// The scripts of one card: a few places, the settled ones make room, the oldest first.
+///
+/// A script goes out with the answer to one cryptogram and is named by that one's counter
+/// ([`script_id`]): nothing of it has to be kept to make it again.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct ScriptQueue {
     places: [Option<QueuedScript>; SCRIPTS_MAX],
     made: u32,
 }
 
+/// The name (9F18) of the script that goes out with the answer to the counter `at`.
+pub const fn script_id(at: Atc) -> [u8; 4] {
+    let [high, low] = at;
+    [0, 0, high, low]
+}
+
 impl ScriptQueue {
-    /// Adds a script; `None` when every place is taken by one that still waits.
-    ///
-    /// The id that it gets comes back with its result. One that waits with the same command is
-    /// kept instead.
-    pub fn add(&mut self, command: Command) -> Option<[u8; 4]> {
-        let waiting = self.open().find(|queued| queued.command == command);
-        if let Some(queued) = waiting {
-            return Some(queued.id);
+    /// The queue of these scripts after `made` were made; what is above its places is left out.
+    pub fn restored(scripts: impl IntoIterator<Item = QueuedScript>, made: u32) -> Self {
+        let mut queue = Self { places: [None; SCRIPTS_MAX], made };
+        for (place, script) in queue.places.iter_mut().zip(scripts) {
+            *place = Some(script);
         }
-        let is_free = |place: &&mut Option<QueuedScript>| match place {
-            None => true,
-            Some(queued) => !queued.is_open(),
-        };
-        let place = self.places.iter_mut().find(is_free)?;
-        self.made = self.made.wrapping_add(1);
-        let id = self.made.to_be_bytes();
-        *place = Some(QueuedScript { command, state: ScriptState::Pending, id });
-        Some(id)
+        queue
     }
 
-    /// The scripts that are still to be carried out, in no order.
+    /// How many scripts were ever made for the card.
+    pub const fn made(&self) -> u32 {
+        self.made
+    }
+
+    /// Whether `order` would be taken: it waits already, or a place is free.
+    pub fn takes(&self, order: Order) -> bool {
+        self.waiting(order).is_some() || self.open().count() < SCRIPTS_MAX
+    }
+
+    /// Adds a script and gives its number; `None` when each place is taken by one that waits.
+    ///
+    /// One that waits with the same order is kept instead; a PIN begins anew, for it may be
+    /// another. To block and to unblock undo each other: what waits of the one is cancelled.
+    pub fn add(&mut self, order: Order) -> Option<u32> {
+        for queued in self.places.iter_mut().flatten() {
+            let is_undone = order.silences() && queued.order.unblocks() && queued.is_open()
+                || order.unblocks() && queued.order.silences();
+            if is_undone {
+                queued.state = ScriptState::Cancelled;
+            }
+        }
+        if let Some(number) = self.waiting(order) {
+            if order == Order::PinChange {
+                self.change(number, |queued| {
+                    (queued.state, queued.sends) = (ScriptState::Pending, 0);
+                });
+            }
+            return Some(number);
+        }
+        let (number, state) = (self.made.wrapping_add(1), ScriptState::Pending);
+        *self.free_place()? = Some(QueuedScript { number, order, state, sends: 0, at: [0; 2] });
+        self.made = number;
+        Some(number)
+    }
+
+    /// The scripts that are still to be carried out, the oldest first.
     pub fn open(&self) -> impl Iterator<Item = &QueuedScript> {
-        self.places.iter().flatten().filter(|queued| queued.is_open())
+        self.all().filter(|queued| queued.is_open())
     }
 
-    /// All that is remembered.
+    /// All that is remembered, the oldest first.
     pub fn all(&self) -> impl Iterator<Item = &QueuedScript> {
         self.places.iter().flatten()
     }
 
-    /// Notes that the script `id` went out with the answer to the counter `at`.
-    pub fn note_sent(&mut self, id: [u8; 4], at: Atc) {
-        self.change(id, |state| match state {
-            ScriptState::Pending => ScriptState::Sent { count: 1, at },
-            ScriptState::Sent { count, .. } => {
-                ScriptState::Sent { count: count.saturating_add(1), at }
-            }
-            ScriptState::Accepted { .. } | ScriptState::Cancelled => state,
+    /// Notes that the oldest open script of which `is_it` holds went out with the answer to `at`.
+    pub fn note_sent(&mut self, is_it: impl Fn(Order) -> bool, at: Atc) -> Option<Order> {
+        let queued = self.open().find(|queued| is_it(queued.order))?;
+        let (number, order) = (queued.number, queued.order);
+        self.change(number, |queued| {
+            queued.sends = queued.sends.saturating_add(1);
+            (queued.state, queued.at) = (ScriptState::Sent, at);
+        });
+        Some(order)
+    }
+
+    /// What `heard` says of the scripts that went out, the oldest first.
+    ///
+    /// A chip that makes a cryptogram is not blocked, whatever was told of it. Of the others the
+    /// chip's own word counts, which its cryptogram seals: what a terminal tells settles only that
+    /// nothing was done, and what no cryptogram can tell, that a chip was silenced.
+    pub fn news(&self, heard: Heard) -> impl Iterator<Item = (QueuedScript, ScriptOutcome)> {
+        let last_sent = self.open().map(|queued| queued.at).max().unwrap_or_default();
+        self.all().filter_map(move |queued| {
+            let is_later = heard.alive_at.filter(|atc| *atc > queued.at);
+            let told = heard.told.filter(|result| result.id == script_id(queued.at));
+            let is_last = queued.at == last_sent;
+            let refused = || {
+                let is_spent = queued.sends >= SCRIPT_SENDS_MAX;
+                if is_spent { ScriptOutcome::Failed } else { ScriptOutcome::Refused }
+            };
+            let outcome = match (queued.state, is_later, told) {
+                (ScriptState::Accepted | ScriptState::Sent, Some(_), _)
+                    if queued.order.silences() =>
+                {
+                    Some(refused())
+                }
+                (ScriptState::Pending, Some(_), _) if queued.order.unblocks() => {
+                    Some(ScriptOutcome::Cancelled)
+                }
+                (ScriptState::Sent, Some(_), _) if queued.order.unblocks() => {
+                    Some(ScriptOutcome::Accepted)
+                }
+                (ScriptState::Sent, Some(_), _) => match (heard.sealed, told) {
+                    ((_, true), _) if is_last => Some(refused()),
+                    ((1.., false), _) if is_last => Some(ScriptOutcome::Accepted),
+                    (_, Some(_)) => Some(refused()),
+                    (_, None) if queued.sends >= SCRIPT_SENDS_MAX => Some(ScriptOutcome::Failed),
+                    (_, None) => None,
+                },
+                (ScriptState::Sent, None, Some(ScriptResult { is_done: true, .. })) => {
+                    queued.order.silences().then_some(ScriptOutcome::Accepted)
+                }
+                (ScriptState::Sent, None, Some(ScriptResult { is_done: false, .. })) => {
+                    Some(refused())
+                }
+                (ScriptState::Sent, None, None)
+                | (
+                    ScriptState::Accepted
+                    | ScriptState::Cancelled
+                    | ScriptState::Failed
+                    | ScriptState::Pending,
+                    _,
+                    _,
+                ) => None,
+            };
+            Some((*queued, outcome?))
+        })
+    }
+
+    /// Settles the script of this number.
+    pub fn settle(&mut self, number: u32, outcome: ScriptOutcome) {
+        self.change(number, |queued| {
+            queued.state = match outcome {
+                ScriptOutcome::Accepted => ScriptState::Accepted,
+                ScriptOutcome::Cancelled => ScriptState::Cancelled,
+                ScriptOutcome::Failed => ScriptState::Failed,
+                ScriptOutcome::Refused => ScriptState::Pending,
+            };
         });
     }
 
-    /// Notes what a terminal told at the counter `at`: a script that failed waits again.
-    pub fn note_result(&mut self, result: ScriptResult, at: Atc) {
-        self.change(result.id, |state| match state {
-            ScriptState::Sent { .. } if result.is_done => ScriptState::Accepted { at },
-            ScriptState::Sent { .. } => ScriptState::Pending,
-            ScriptState::Accepted { .. } | ScriptState::Cancelled | ScriptState::Pending => state,
-        });
+    fn waiting(&self, order: Order) -> Option<u32> {
+        self.open().find(|queued| queued.order == order).map(|queued| queued.number)
     }
 
-    /// Takes back a script that waits or went out.
-    pub fn cancel(&mut self, id: [u8; 4]) {
-        self.change(id, |state| match state {
-            ScriptState::Pending | ScriptState::Sent { .. } => ScriptState::Cancelled,
-            ScriptState::Accepted { .. } | ScriptState::Cancelled => state,
-        });
-    }
-
-    fn change(&mut self, id: [u8; 4], change: impl FnOnce(ScriptState) -> ScriptState) {
-        let queued = self.places.iter_mut().flatten().find(|queued| queued.id == id);
-        if let Some(queued) = queued {
-            queued.state = change(queued.state);
+    /// The place behind the last script; where there is none, the oldest settled one goes.
+    fn free_place(&mut self) -> Option<&mut Option<QueuedScript>> {
+        let used = self.all().count();
+        if used < SCRIPTS_MAX {
+            return self.places.get_mut(used);
         }
-    }
-}
-
-impl QueuedScript {
-    /// What its result names it by.
-    pub fn id(&self) -> [u8; 4] {
-        self.id
+        let oldest = self.all().position(|queued| !queued.is_open())?;
+        self.places.get_mut(oldest..)?.rotate_left(1);
+        self.places.last_mut()
     }
 
-    fn is_open(&self) -> bool {
-        match self.state {
-            ScriptState::Pending | ScriptState::Sent { .. } => true,
-            ScriptState::Accepted { .. } | ScriptState::Cancelled => false,
+    fn change(&mut self, number: u32, change: impl FnOnce(&mut QueuedScript)) {
+        let queued = self.places.iter_mut().flatten().find(|queued| queued.number == number);
+        if let Some(queued) = queued {
+            change(queued);
         }
     }
 }
 
 /// Scripts that one card remembers.
 pub const SCRIPTS_MAX: usize = 4;
+
+/// How often a script goes out before it counts as failed.
+pub const SCRIPT_SENDS_MAX: u8 = 3;
 
 /// The longest value that a script sets: an amount.
 const DATUM_OCTETS_MAX: usize = 6;

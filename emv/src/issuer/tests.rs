@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::*;
 use crate::crypto::cvn::{ScriptSession, Transaction};
 use crate::crypto::pvv;
-use crate::keys::Pvk;
+use crate::keys::{MkSmi, Pvk};
 use crate::tlv::{TlvError, Writer, value_of};
 
 const CASES: &str = include_str!("../../../tests/vectors/emv/card_crypto.json");
@@ -382,31 +382,91 @@ fn the_published_answers_and_scripts_come_out() {
     assert!(count >= 18, "{count} cases");
 }
 
+fn heard(atc: u16, sealed: (u8, bool), told: Option<(u16, bool)>) -> Heard {
+    let told = told.map(|(at, is_done)| ScriptResult { id: script_id(at.to_be_bytes()), is_done });
+    Heard { alive_at: Some(atc.to_be_bytes()), sealed, told }
+}
+
+/// What is heard of the only open script, settled.
+fn settled(queue: &mut ScriptQueue, heard: Heard) -> Option<ScriptOutcome> {
+    let news: Vec<_> = queue.news(heard).collect();
+    assert!(news.len() <= 1);
+    let (queued, outcome) = news.first().copied()?;
+    queue.settle(queued.number, outcome);
+    Some(outcome)
+}
+
+fn state(queue: &ScriptQueue) -> ScriptState {
+    queue.all().last().unwrap().state
+}
+
 #[test]
-fn a_script_goes_out_until_the_chip_has_carried_it_out() {
+fn a_script_goes_out_until_the_chip_has_carried_it_out_or_its_sendings_are_spent() {
+    let unblock = Order::Command(Command::PinUnblock);
     let mut queue = ScriptQueue::default();
-    let id = queue.add(Command::PinUnblock).unwrap();
-    assert_eq!(queue.add(Command::PinUnblock), Some(id), "once is enough");
-    let failed = ScriptResult { id, is_done: false };
-    queue.note_result(failed, [0, 1]);
-    assert_eq!(queue.open().next().unwrap().state, ScriptState::Pending, "nothing went out");
-    queue.note_sent(id, [0, 1]);
-    queue.note_sent(id, [0, 2]);
-    assert_eq!(queue.open().next().unwrap().state, ScriptState::Sent { count: 2, at: [0, 2] });
-    queue.note_result(failed, [0, 3]);
-    assert_eq!(queue.open().next().unwrap().state, ScriptState::Pending);
-    queue.note_sent(id, [0, 3]);
-    queue.note_result(ScriptResult { id, is_done: true }, [0, 4]);
-    assert_eq!(queue.open().count(), 0);
-    assert_eq!(queue.all().next().unwrap().state, ScriptState::Accepted { at: [0, 4] });
-    let second = queue.add(Command::ApplicationBlock).unwrap();
-    queue.cancel(second);
-    assert_eq!(queue.open().count(), 0);
-    let datum = |value| Command::PutData(Datum::new(0x9F58, &[value]).unwrap());
+    assert_eq!(queue.add(unblock), Some(1));
+    assert_eq!(queue.add(unblock), Some(1), "once is enough");
+    assert_eq!(settled(&mut queue, heard(1, (0, true), Some((1, false)))), None, "nothing is out");
+    queue.note_sent(|order| order == unblock, [0, 1]);
+    assert_eq!(settled(&mut queue, heard(2, (0, false), None)), None, "nobody tells anything");
+    queue.note_sent(|order| order == unblock, [0, 2]);
+    let refused = settled(&mut queue, heard(3, (0, true), Some((2, false))));
+    assert_eq!((refused, state(&queue)), (Some(ScriptOutcome::Refused), ScriptState::Pending));
+    queue.note_sent(|order| order == unblock, [0, 3]);
+    assert_eq!(
+        settled(&mut queue.clone(), heard(4, (1, false), Some((3, true)))),
+        Some(ScriptOutcome::Accepted)
+    );
+    let silence = settled(&mut queue, heard(4, (0, false), None));
+    assert_eq!((silence, state(&queue)), (Some(ScriptOutcome::Failed), ScriptState::Failed));
+}
+
+#[test]
+fn a_terminal_that_claims_what_the_chip_does_not_seal_is_not_believed() {
+    let mut queue = ScriptQueue::default();
+    queue.add(Order::PinChange).unwrap();
+    queue.note_sent(|order| order == Order::PinChange, [0, 7]);
+    let told = ScriptResult { id: script_id([0, 7]), is_done: true };
+    let by_advice = Heard { told: Some(told), ..Heard::default() };
+    assert_eq!(settled(&mut queue, by_advice), None, "no cryptogram stands behind it");
+    let claimed = settled(&mut queue, heard(8, (0, false), Some((7, true))));
+    assert_eq!(claimed, Some(ScriptOutcome::Refused));
+}
+
+#[test]
+fn a_silenced_chip_is_told_of_by_its_terminal_and_believed_until_it_speaks() {
+    let mut queue = ScriptQueue::default();
+    let block = Order::Command(Command::ApplicationBlock);
+    queue.add(block).unwrap();
+    queue.note_sent(Order::silences, [0, 7]);
+    let told = ScriptResult { id: script_id([0, 7]), is_done: true };
+    let by_advice = Heard { told: Some(told), ..Heard::default() };
+    assert_eq!(settled(&mut queue, by_advice), Some(ScriptOutcome::Accepted));
+    assert_eq!(
+        settled(&mut queue.clone(), heard(8, (0, false), None)),
+        Some(ScriptOutcome::Refused)
+    );
+    let unblock = Order::Command(Command::ApplicationUnblock);
+    queue.add(unblock).unwrap();
+    queue.note_sent(Order::unblocks, [0, 7]);
+    assert_eq!(settled(&mut queue, heard(8, (1, false), None)), Some(ScriptOutcome::Accepted));
+    assert_eq!(queue.news(heard(9, (0, false), None)).count(), 0, "the block was undone");
+}
+
+#[test]
+fn four_scripts_wait_and_the_oldest_settled_one_makes_room() {
+    let datum = |value| Order::Command(Command::PutData(Datum::new(0x9F58, &[value]).unwrap()));
+    let mut queue = ScriptQueue::default();
     for value in 0..4 {
         assert!(queue.add(datum(value)).is_some());
     }
+    assert!(!queue.takes(datum(4)));
     assert_eq!(queue.add(datum(4)), None, "four wait");
+    queue.settle(2, ScriptOutcome::Cancelled);
+    assert_eq!(queue.add(datum(4)), Some(5));
+    let kept: Vec<_> = queue.all().copied().collect();
+    assert_eq!(kept.iter().map(|queued| queued.number).collect::<Vec<_>>(), [1, 3, 4, 5]);
+    assert_eq!(ScriptQueue::restored(kept, 5).all().count(), 4);
 }
 
 #[test]

@@ -73,6 +73,12 @@ impl Kernel<'_> {
         out.get(..len).filter(|digits| (12..=PAN_DIGITS_MAX).contains(&digits.len()))
     }
 
+    /// What became of the issuer's scripts of this transaction (9F5B): the next message about the
+    /// card tells it. Empty where there were none.
+    pub fn script_results(&self) -> &[u8] {
+        self.scripts.octets()
+    }
+
     /// Track 2 equivalent data (57) as DE 35 has them: ASCII, `=` as separator, at the front of
     /// `out`. `None` if the card has none, or it cannot be read.
     pub fn track2<'o>(&self, out: &'o mut [u8; TRACK2_CHARACTERS_MAX]) -> Option<&'o [u8]> {

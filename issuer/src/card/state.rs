@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::loads::{Loads, TakenBack};
-use super::{Card, Declines, Rare};
+use super::{Card, Declines, Rare, Scripts};
 use crate::controls::Controls;
 use crate::entry::{CardId, Seq};
 use crate::limit::Spent;
@@ -53,7 +53,8 @@ impl Card {
         if loads.is_some() || rare.is_some() {
             let (no_loads, nothing_rare) = (Loads::default(), Rare::default());
             let Loads { posted, taken_back, opening } = loads.as_deref().unwrap_or(&no_loads);
-            let Rare { remembered, dispense_faults } = rare.as_deref().unwrap_or(&nothing_rare);
+            let Rare { remembered, dispense_faults, scripts } =
+                rare.as_deref().unwrap_or(&nothing_rare);
             out.all(remembered.iter(), Writer::key);
             out.all(posted.iter(), |out, (mark, seq)| {
                 out.number(*mark);
@@ -68,10 +69,12 @@ impl Card {
                 out.number(*mark);
                 out.number(*at);
             });
+            scripts.write_state(out);
         }
     }
 
-    /// `version` is the layout's: the first knows no chip, the second no entries of loads.
+    /// `version` is the layout's: the first knows no chip, the second no entries of
+    /// loads, the third no scripts.
     pub(crate) fn read_state(from: &mut Reader<'_>, version: u8) -> Result<Self, SnapshotError> {
         let id = CardId(from.small()?);
         let controls = Controls::from_word(from.number()?);
@@ -108,6 +111,9 @@ impl Card {
                     let amount = from.amount()?;
                     Ok(TakenBack { load, amount, mark: from.number()?, at: from.number()? })
                 })?;
+            }
+            if version > 3 {
+                rare.scripts = Scripts::read_state(from)?;
             }
         }
         Ok(Self {

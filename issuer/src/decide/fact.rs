@@ -9,7 +9,7 @@ use crate::entry::{
 };
 use crate::key::RequestKey;
 use crate::money::Amount;
-use crate::proof::Proofs;
+use crate::proof::{ChipSeen, Proofs};
 use crate::reason::Reason;
 use crate::request::Request;
 
@@ -30,14 +30,17 @@ impl Decision {
             Self::Approve(Effect::Authorize(authorization)) => {
                 let mut fact = authorized(request, card, authorization);
                 if let Fact::Authorized(authorized) = &mut fact {
-                    authorized.answered = with_proofs(authorized.answered, proofs);
+                    let chip = card.chip_answered(request, proofs, false);
+                    authorized.answered = with_proofs(authorized.answered, proofs, chip);
                 }
                 Some(fact)
             }
-            Self::Approve(Effect::ChangePin { pvv }) => Some(Fact::PinChanged(PinChanged {
-                answered: with_proofs(answered(request, card, Reason::Approved), proofs),
-                pvv: *pvv,
-            })),
+            Self::Approve(Effect::ChangePin { pvv }) => {
+                let chip = card.chip_answered(request, proofs, true);
+                let answered = answered(request, card, Reason::Approved);
+                let answered = with_proofs(answered, proofs, chip);
+                Some(Fact::PinChanged(PinChanged { answered, pvv: *pvv }))
+            }
             Self::Approve(Effect::Complete(completion)) => {
                 Some(completed(request, card, completion))
             }
@@ -45,7 +48,8 @@ impl Decision {
                 Some(Fact::DeclinedElsewhere(answered(request, card, Reason::Approved)))
             }
             Self::Approve(Effect::Inquire { reason, pin_tries }) => {
-                let answered = with_proofs(answered(request, card, *reason), proofs);
+                let chip = card.chip_answered(request, proofs, false);
+                let answered = with_proofs(answered(request, card, *reason), proofs, chip);
                 Some(Fact::Inquired(Answered { pin_tries: *pin_tries, ..answered }))
             }
             Self::Approve(Effect::Park { .. } | Effect::QuoteFee { .. }) | Self::Need(_) => None,
@@ -65,7 +69,11 @@ impl Decision {
             Self::Decline(decline) => Some(Fact::Declined(Answered {
                 missing: decline.missing,
                 pin_tries: decline.pin_tries,
-                chip: decline.chip,
+                chip: if decline.moves_counter {
+                    card.chip_answered(request, proofs, false)
+                } else {
+                    decline.chip
+                },
                 ..answered(request, card, decline.reason)
             })),
         }
@@ -98,9 +106,8 @@ pub(super) fn answered(request: &Request, card: &Card, reason: Reason) -> Answer
 }
 
 /// What was proven on the way to an approval.
-fn with_proofs(answered: Answered, proofs: &Proofs) -> Answered {
-    let (chip, is_pin_proven) = (proofs.chip_approved(), proofs.is_pin_proven());
-    Answered { chip, is_pin_proven, ..answered }
+fn with_proofs(answered: Answered, proofs: &Proofs, chip: Option<ChipSeen>) -> Answered {
+    Answered { chip, is_pin_proven: proofs.is_pin_proven(), ..answered }
 }
 
 pub(super) fn authorized(request: &Request, card: &Card, authorization: &Authorization) -> Fact {

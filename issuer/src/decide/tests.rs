@@ -84,6 +84,8 @@ fn cryptogram(atc: u16) -> ChipRight {
         findings: Findings::Fine,
         has_verified_pin: false,
         is_pin_blocked: false,
+        scripts_sealed: (0, false),
+        script_told: None,
     }
 }
 
@@ -133,6 +135,7 @@ impl Case {
                 cvv: Some(CvvProof::Right),
                 pin: Some(PinProof::Right),
                 new_pin: Some(NewPinProof::Read { pvv: 4321 }),
+                ..Proofs::default()
             },
             card,
             signals: Signals::default(),

@@ -2,7 +2,10 @@
 
 use cekr_iso8583::{CurrencyCode, Mcc, MerchantId, Mti, Pan, PosEntryMode, ProcessingCode, Rrn};
 
-use super::{LoadName, LoadTakenBack, Name, Seq, SuspenseAssigned, SuspenseHeld, SuspenseReleased};
+use super::{
+    LoadName, LoadTakenBack, Name, ScriptAsked, ScriptSettled, Seq, SuspenseAssigned, SuspenseHeld,
+    SuspenseReleased,
+};
 use crate::channel::Channels;
 use crate::controls::Controls;
 use crate::key::RequestKey;
@@ -59,6 +62,10 @@ pub enum Fact {
     ReversalRemembered(Remembered),
     /// Money was given back.
     Reversed(Reversed),
+    /// The chip is to carry something out.
+    ScriptAsked(ScriptAsked),
+    /// It has, or has not.
+    ScriptSettled(ScriptSettled),
     /// Money in suspense belongs to a card, whose own entry follows.
     SuspenseAssigned(SuspenseAssigned),
     /// Money of a bank statement belongs to no card yet.

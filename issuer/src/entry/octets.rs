@@ -17,7 +17,8 @@
 //! cryptogram has its version in bits 3-4 and the chip's script in bits 5-7 of octet 3, its counter
 //! in 14-15, its octets in 37-39, 63, 69, 75, 126 and 127. Acquirer and currency make room: 37 bits
 //! and the listener's mark (bit 39) in 32-36; currency and MCC in 60-62, 10 above 14 bits. An entry
-//! with neither is written as version 1.
+//! with neither is written as version 1. Version 3 has a script with the holder's PIN: octets
+//! 22-23, which no moment reaches, mark the PIN block that it is made of.
 
 mod statement;
 
@@ -29,7 +30,8 @@ use super::{
     About, Answered, Authority, Authorized, CardId, Cleared, ClearedAs, Completed, Desk,
     ENTRY_OCTETS, ENTRY_VERSION, Entry, EntryBytes, EntryError, Fact, FileActioned, GivenBack,
     HoldExpired, Issued, LineCause, LineKey, LineParked, LoadName, MaskedPan, ParkCause, Parked,
-    PinChanged, Place, Reconciled, Refund, Remembered, ReversalFate, Reversed, Seq, ShortText, Sum,
+    PinChanged, Place, Reconciled, Refund, Remembered, ReversalFate, Reversed, ScriptAsked,
+    ScriptSettled, Seq, ShortText, Sum,
 };
 use crate::channel::Channels;
 use crate::controls::Controls;
@@ -173,6 +175,14 @@ impl Entry {
                 put(&mut out, 120, low_u32(fact.fee_left.minor()).to_le_bytes());
                 KIND_REVERSED
             }
+            Fact::ScriptAsked(fact) => {
+                fact.encode(&mut out);
+                KIND_SCRIPT_ASKED
+            }
+            Fact::ScriptSettled(fact) => {
+                fact.encode(&mut out);
+                KIND_SCRIPT_SETTLED
+            }
             Fact::SuspenseAssigned(fact) => {
                 statement::encode_assigned(&mut out, fact);
                 KIND_SUSPENSE_ASSIGNED
@@ -276,6 +286,8 @@ impl Entry {
                     .ok_or(EntryError::BadField(31))?,
                 is_dispense_fault: take::<1>(octets, 31)[0] & DISPENSE_FAULT != 0,
             }),
+            KIND_SCRIPT_ASKED => Fact::ScriptAsked(ScriptAsked::decode(octets)?),
+            KIND_SCRIPT_SETTLED => Fact::ScriptSettled(ScriptSettled::decode(octets)?),
             _ => return Err(EntryError::UnknownKind(kind)),
         };
         Ok(Self {
@@ -322,6 +334,8 @@ pub(super) const fn verifiable(fact: &mut Fact) -> Option<&mut Answered> {
         | Fact::RefundPending(_)
         | Fact::ReversalRemembered(_)
         | Fact::Reversed(_)
+        | Fact::ScriptAsked(_)
+        | Fact::ScriptSettled(_)
         | Fact::SuspenseAssigned(_)
         | Fact::SuspenseHeld(_)
         | Fact::SuspenseReleased(_) => None,
@@ -331,6 +345,9 @@ pub(super) const fn verifiable(fact: &mut Fact) -> Option<&mut Answered> {
 /// The version of entries about which there is nothing more to say.
 const VERSION_PLAIN: u8 = 1;
 
+/// The version of entries before which something was proven.
+const VERSION_VERIFIED: u8 = 2;
+
 /// In octet 29, above the missing ticks.
 const PIN_PROVEN: u8 = 0x80;
 
@@ -338,7 +355,7 @@ const PIN_PROVEN: u8 = 0x80;
 const ARQC_AT: [usize; 8] = [37, 38, 39, 63, 69, 75, 126, 127];
 
 fn put_verified(out: &mut EntryBytes, answered: &Answered) {
-    put(out, 1, [ENTRY_VERSION]);
+    put(out, 1, [VERSION_VERIFIED]);
     let [missing_and_tries] = take(out, 29);
     let proven = if answered.is_pin_proven { PIN_PROVEN } else { 0 };
     put(out, 29, [missing_and_tries | proven]);
@@ -347,7 +364,11 @@ fn put_verified(out: &mut EntryBytes, answered: &Answered) {
     };
     let ([mti_high], [gap]) = (take(out, 3), take(out, 127));
     debug_assert!(mti_high < 8 && gap == 0, "a message type has 11 bits, an entry a gap");
-    let script = chip.script.map_or(0, |script| script as u8);
+    let script = chip.script.map_or(0, ChipScript::number);
+    if let Some(ChipScript::PinChange { mark }) = chip.script {
+        put(out, 1, [ENTRY_VERSION]);
+        put(out, 22, mark.to_le_bytes());
+    }
     put(out, 3, [mti_high | (chip.version as u8) << 3 | script << 5]);
     put(out, 14, chip.atc);
     let acquirer = answered.key.acquirer;
@@ -364,7 +385,15 @@ fn put_verified(out: &mut EntryBytes, answered: &Answered) {
 
 /// Takes what version 2 says more out of the octets: they are those of version 1 then.
 fn take_verified(octets: &mut EntryBytes) -> Result<(Option<ChipSeen>, bool), EntryError> {
+    let [version] = take(octets, 1);
     put(octets, 1, [VERSION_PLAIN]);
+    let mark = match version {
+        ENTRY_VERSION => u16::from_le_bytes(take(octets, 22)),
+        _ => 0,
+    };
+    if version == ENTRY_VERSION {
+        put(octets, 22, [0; 2]);
+    }
     let [missing_and_tries] = take(octets, 29);
     put(octets, 29, [missing_and_tries & !PIN_PROVEN]);
     let is_pin_proven = missing_and_tries & PIN_PROVEN != 0;
@@ -375,7 +404,7 @@ fn take_verified(octets: &mut EntryBytes) -> Result<(Option<ChipSeen>, bool), En
     put(octets, 3, [mti_high & 0x07]);
     let script = match mti_high >> 5 {
         0 => None,
-        number => Some(ChipScript::from_number(number).ok_or(EntryError::BadField(3))?),
+        number => Some(ChipScript::from_number(number, mark).ok_or(EntryError::BadField(3))?),
     };
     let version = ChipVersion::from_number(mti_high >> 3 & 0x03).ok_or(EntryError::BadField(3))?;
     let atc = take(octets, 14);
@@ -419,6 +448,8 @@ const KIND_LOAD_TAKEN_BACK: u8 = 22;
 const KIND_SUSPENSE_ASSIGNED: u8 = 23;
 const KIND_SUSPENSE_HELD: u8 = 24;
 const KIND_SUSPENSE_RELEASED: u8 = 25;
+const KIND_SCRIPT_ASKED: u8 = 26;
+const KIND_SCRIPT_SETTLED: u8 = 27;
 
 /// In octet 30 of an approval, above the place.
 const ELSEWHERE: u8 = 0x10;
@@ -730,13 +761,13 @@ fn amount32(octets: &EntryBytes, at: usize) -> Amount {
 }
 
 /// Places are constants below 128, so the range is always there and the check folds away.
-fn put<const N: usize>(out: &mut EntryBytes, at: usize, value: [u8; N]) {
+pub(super) fn put<const N: usize>(out: &mut EntryBytes, at: usize, value: [u8; N]) {
     debug_assert!(at + N <= ENTRY_OCTETS, "a field of an entry lies within it");
     if let Some(room) = out.get_mut(at..at + N) {
         room.copy_from_slice(&value);
     }
 }
 
-fn take<const N: usize>(octets: &EntryBytes, at: usize) -> [u8; N] {
+pub(super) fn take<const N: usize>(octets: &EntryBytes, at: usize) -> [u8; N] {
     octets.get(at..).and_then(|rest| rest.first_chunk::<N>()).copied().unwrap_or([0; N])
 }

@@ -3,6 +3,7 @@
 
 use alloc::vec;
 
+use cekr_emv::issuer::{Command, Datum, Order, ScriptOutcome};
 use cekr_iso8583::{
     CurrencyCode, Expiry, Mcc, MerchantId, Mti, PosEntryMode, ProcessingCode, Rrn, TerminalId,
 };
@@ -96,7 +97,10 @@ fn answered() -> impl Strategy<Value = Answered> {
 
 fn chip() -> impl Strategy<Value = ChipSeen> {
     let versions = alloc::vec![ChipVersion::Cvn10, ChipVersion::Cvn18, ChipVersion::Cvn22];
-    let script = prop::option::of(Just(ChipScript::PinUnblock));
+    let script = prop::option::of(
+        (1..=6_u8, any::<u16>())
+            .prop_map(|(number, mark)| ChipScript::from_number(number, mark).unwrap()),
+    );
     (any::<[u8; 2]>(), any::<[u8; 8]>(), prop::sample::select(versions), script)
         .prop_map(|(atc, arqc, version, script)| ChipSeen { atc, arqc, version, script })
 }
@@ -126,7 +130,8 @@ fn verified() -> impl Strategy<Value = Entry> {
             let answered = octets::verifiable(&mut fact).unwrap();
             let mti = Mti::new(mti).unwrap();
             *answered = Answered { chip, is_pin_proven, mti, ..*answered };
-            Entry { previous: Seq(previous), fact, ..entry }
+            // No moment of a journal has more than 48 bits.
+            Entry { previous: Seq(previous), fact, at: entry.at >> 16, ..entry }
         },
     )
 }
@@ -352,6 +357,13 @@ fn fact() -> impl Strategy<Value = Fact> {
             let original = RequestKey { acquirer: 0, ..original };
             Fact::ReversalRemembered(Remembered { answered: answered.without_merchant(), original })
         }),
+        (any::<u32>(), order())
+            .prop_map(|(number, order)| Fact::ScriptAsked(ScriptAsked { number, order })),
+        (any::<u32>(), order(), outcome(), any::<u8>(), any::<[u8; 2]>()).prop_map(
+            |(number, order, outcome, sends, at)| {
+                Fact::ScriptSettled(ScriptSettled { number, order, outcome, sends, at })
+            }
+        ),
         (answered(), seq(), amount(), fee(), 0..3_u8, 0..3_u8, any::<bool>()).prop_map(
             |(answered, original, amount_left, fee_left, from, fate, is_dispense_fault)| {
                 Fact::Reversed(Reversed {
@@ -365,6 +377,28 @@ fn fact() -> impl Strategy<Value = Fact> {
                 })
             }
         ),
+    ]
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    let datum = (any::<u16>(), proptest::collection::vec(any::<u8>(), 0..=6))
+        .prop_map(|(tag, value)| Command::PutData(Datum::new(tag, &value).unwrap()));
+    let command = prop_oneof![
+        Just(Command::ApplicationBlock),
+        Just(Command::ApplicationUnblock),
+        Just(Command::CardBlock),
+        Just(Command::PinUnblock),
+        datum
+    ];
+    prop_oneof![4 => command.prop_map(Order::Command), 1 => Just(Order::PinChange)]
+}
+
+fn outcome() -> impl Strategy<Value = ScriptOutcome> {
+    prop_oneof![
+        Just(ScriptOutcome::Accepted),
+        Just(ScriptOutcome::Cancelled),
+        Just(ScriptOutcome::Failed),
+        Just(ScriptOutcome::Refused)
     ]
 }
 
@@ -393,7 +427,13 @@ proptest! {
         let octets = entry.encode();
         let answered = entry.answered().unwrap();
         let is_plain = answered.chip.is_none() && !answered.is_pin_proven;
-        prop_assert_eq!(octets[1], if is_plain { 1 } else { 2 });
+        let script = answered.chip.and_then(|chip| chip.script);
+        let version = match script {
+            Some(ChipScript::PinChange { .. }) => 3,
+            _ if is_plain => 1,
+            _ => 2,
+        };
+        prop_assert_eq!(octets[1], version);
         prop_assert_eq!(Entry::decode(&octets), Ok(entry));
     }
 
@@ -489,7 +529,7 @@ fn octets_of_another_version_or_kind_are_refused_in_clear_words() {
     assert_eq!(Entry::decode(&unwritten), Err(EntryError::UnknownVersion(0)));
     assert_eq!(Entry::decode(&[0; ENTRY_OCTETS]), Err(EntryError::UnknownVersion(0)));
 
-    for kind in [0, 26, 255] {
+    for kind in [0, 28, 255] {
         let mut foreign = loaded().encode();
         foreign[0] = kind;
         assert_eq!(Entry::decode(&foreign), Err(EntryError::UnknownKind(kind)));

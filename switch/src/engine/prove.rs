@@ -4,10 +4,12 @@
 //! Nothing here holds a lock, and nothing is read of a message before somebody wants it.
 
 use cekr_emv::crypto::cvv::{Cvv, Expiry, ServiceCode};
-use cekr_emv::issuer::{Entry as ChipEntry, Told};
+use cekr_emv::issuer::{Entry as ChipEntry, ScriptResult, Told};
+use cekr_emv::tlv;
 use cekr_iso8583::{CurrencyCode, Pan, View, subfield};
+use cekr_issuer::proof::pin_mark;
 use cekr_issuer::{
-    ChipFault, ChipProof, CvvProof, NewPinProof, PinProof, ProofKind, Proofs, Reason, Request,
+    Ask, ChipFault, ChipProof, CvvProof, NewPinProof, PinProof, ProofKind, Proofs, Reason, Request,
 };
 
 use super::{Link, MacRule};
@@ -21,6 +23,8 @@ pub(super) struct Case<'c> {
     pub(super) view: &'c View<'c>,
     pub(super) request: &'c Request,
     pub(super) cell: &'c Cell,
+    /// What PIN blocks are marked under.
+    pub(super) secret: [u64; 2],
 }
 
 impl Case<'_> {
@@ -57,10 +61,36 @@ impl Case<'_> {
                     Some(sealed) => hsm.verify_pin(&sealed, pan, &reference)?,
                     None => PinProof::Unreadable,
                 };
+                if proof == PinProof::Right {
+                    proofs.pin_mark = self.pin_mark();
+                }
                 proofs.pin = Some(proof);
             }
         }
         Ok(())
+    }
+
+    /// What a message tells of a script of an earlier answer, without a proof.
+    pub(super) fn script_told(&self) -> Option<ScriptResult> {
+        let mut scratch = [0; CHIP_DATA_MAX];
+        let told = tlv::value_of(self.view.chip_data(&mut scratch)?, SCRIPT_RESULTS)?;
+        ScriptResult::all(told).next()
+    }
+
+    /// The PIN that the chip is to take, if the message brings the blocks that `mark` stands for.
+    pub(super) fn pin_for_chip(&self, mark: u16) -> Option<SealedPin> {
+        let is_same = self.pin_mark() == mark;
+        let pin = if self.request.ask == Ask::PinChange { self.new_pin() } else { self.pin() };
+        pin.filter(|_| is_same)
+    }
+
+    fn pin_mark(&self) -> u16 {
+        let clear = self.request.pin_block.as_ref().map(|block| block.expose().as_slice());
+        let private = self.view.private();
+        let ids = [subfield::PIN_BLOCK, subfield::NEW_PIN_BLOCK, subfield::KSN];
+        let value = |id| private.as_ref().and_then(|parts| parts.value(id)).unwrap_or_default();
+        let blocks = [clear.unwrap_or_default()].into_iter().chain(ids.map(value));
+        pin_mark(self.secret, blocks)
     }
 
     /// What the message says of the values that the chip has sealed.
@@ -262,6 +292,9 @@ fn octets_of_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
 
 /// Digits of track 2 from its separator to the end of the verification value.
 const TRACK_VALUE_END: usize = 4 + 3 + 5 + 3;
+
+/// What became of scripts (EMV 4.3 Book 4, Annex A5).
+const SCRIPT_RESULTS: u32 = 0x9F5B;
 
 /// What a message carries of the chip's data; more than this is no request of a terminal.
 const CHIP_DATA_MAX: usize = 512;

@@ -10,7 +10,7 @@ use cekr_emv::pin::Pin;
 use cekr_iso8583::Pan;
 use cekr_issuer::{ChipProof, ChipSeen, NewPinProof, PinProof};
 
-use super::{ChipAnswer, ExchangeError, Hsm, PinReference, SealedPin, Unavailable};
+use super::{ChipAnswer, ChipOrder, ExchangeError, Hsm, PinReference, SealedPin, Unavailable};
 use crate::sync::{AtomicU64, Ordering};
 
 /// When the module fails, and how long it takes.
@@ -66,8 +66,9 @@ impl<H: Hsm> Hsm for FaultyHsm<H> {
         seen: &ChipSeen,
         code: [u8; 2],
         outcome: Outcome,
+        order: Option<&ChipOrder>,
     ) -> Result<ChipAnswer, Unavailable> {
-        self.enter()?.answer_chip(pan, seen, code, outcome)
+        self.enter()?.answer_chip(pan, seen, code, outcome, order)
     }
 
     fn verify_pin(

@@ -14,12 +14,13 @@ use cekr_emv::crypto::cvv::{self, Cvv, Expiry, ServiceCode};
 use cekr_emv::crypto::dukpt::{aes, tdes};
 use cekr_emv::crypto::mac::{self, Padding};
 use cekr_emv::crypto::pin_block::{PinBlockError, decipher_zone, encipher_format0, format4};
-use cekr_emv::crypto::script::Occasion;
+use cekr_emv::crypto::script::{Occasion, PinChangeKeys};
 use cekr_emv::crypto::tr31;
 use cekr_emv::crypto::{ibm3624, pvv};
 use cekr_emv::data::{Cvr, IssuerData};
 use cekr_emv::issuer::{
-    Card, Command, Fault, Letter, Outcome, Profile, Request, Told, When, respond, template, verify,
+    Card, Fault, Letter, Outcome, Profile, Request, ScriptResult, SealedCommand, Told, When,
+    pin_change, respond, script_id, template, verify,
 };
 use cekr_emv::keys::{Kcv, Key, Mak, Zpk};
 use cekr_emv::pin::Pin;
@@ -31,8 +32,8 @@ use cekr_issuer::{
 };
 
 use super::{
-    CHIP_ANSWER_OCTETS_MAX, CardKeys, ChipAnswer, ExchangeError, Hsm, PinReference, SealedPin,
-    Unavailable,
+    CHIP_ANSWER_OCTETS_MAX, CardKeys, ChipAnswer, ChipOrder, ExchangeError, Hsm, PinReference,
+    SealedPin, Unavailable,
 };
 use crate::sync::{Arc, Mutex};
 
@@ -71,6 +72,28 @@ impl SoftHsm {
 
     fn link(&self, link: u32) -> LinkKeys {
         self.links.lock().get(&link).cloned().unwrap_or_default()
+    }
+
+    /// The command of `order` for one transaction; none where there is no PIN in what was sent.
+    fn sealed(
+        &self,
+        order: &ChipOrder,
+        pan: Pan,
+        card: &Card,
+        rules: &Rules,
+        occasion: Occasion,
+    ) -> Option<SealedCommand> {
+        let smi = card.script_key(&self.keys.imk_smi, rules);
+        match order {
+            ChipOrder::Command(command) => Some(command.sealed(rules.script, &smi, occasion)),
+            ChipOrder::NewPin(sealed) => {
+                let pin = self.pin_of(sealed, pan).ok()?;
+                let ac = rules.card_key(&self.keys.imk_ac, card.number, card.sequence);
+                let smc = card.script_key(&self.keys.imk_smc, rules);
+                let keys = PinChangeKeys { ac: &ac, smi: &smi, smc: &smc };
+                Some(pin_change(rules.script, &keys, occasion, &pin, None))
+            }
+        }
     }
 
     fn pin_of(&self, sealed: &SealedPin, pan: Pan) -> Result<Pin, NoPin> {
@@ -138,6 +161,9 @@ impl Hsm for SoftHsm {
             has_verified_pin: cvr.has(Cvr::OFFLINE_PIN_PERFORMED)
                 && !cvr.meets(Cvr::OFFLINE_PIN_FAILED),
             is_pin_blocked: cvr.has(Cvr::PIN_TRY_LIMIT_EXCEEDED),
+            scripts_sealed: (cvr.script_count(), cvr.has(Cvr::SCRIPT_FAILED)),
+            // An answer has one script.
+            script_told: request.script_results.and_then(|told| ScriptResult::all(told).next()),
         }))
     }
 
@@ -147,27 +173,28 @@ impl Hsm for SoftHsm {
         seen: &ChipSeen,
         code: [u8; 2],
         outcome: Outcome,
+        order: Option<&ChipOrder>,
     ) -> Result<ChipAnswer, Unavailable> {
         let occasion = Occasion { atc: seen.atc, arqc: seen.arqc };
         let by = (Scheme::Visa, seen.version.octet());
         let answered = self.card_of(pan).and_then(|card| {
-            let issuer = respond(&self.keys.imk_ac, &card, by, occasion, code, outcome)?;
             let mut octets = [0; CHIP_ANSWER_OCTETS_MAX];
-            let mut writer = Writer::new(&mut octets);
-            writer.put(ISSUER_AUTHENTICATION, issuer.octets()).ok()?;
-            let len = writer.written().len();
-            let script = match seen.script {
-                None => 0,
-                Some(ChipScript::PinUnblock) => {
-                    let rules = Rules::by_version(by.0, by.1)?;
-                    let smi = card.script_key(&self.keys.imk_smi, rules);
-                    let command = Command::PinUnblock.sealed(rules.script, &smi, occasion);
-                    let [high, low] = seen.atc;
-                    let room = octets.get_mut(len..)?;
-                    template(When::AfterFinal, [0, 0, high, low], &[command], room).ok()?
-                }
-            };
-            Some(ChipAnswer { octets, len_octets: u8::try_from(len + script).ok()? })
+            let mut len = 0;
+            // A chip that is unblocked has no cryptogram under way that could be answered.
+            if seen.script != Some(ChipScript::ApplicationUnblock) {
+                let issuer = respond(&self.keys.imk_ac, &card, by, occasion, code, outcome)?;
+                let mut writer = Writer::new(&mut octets);
+                writer.put(ISSUER_AUTHENTICATION, issuer.octets()).ok()?;
+                len = writer.written().len();
+            }
+            let rules = Rules::by_version(by.0, by.1)?;
+            let command = order.and_then(|order| self.sealed(order, pan, &card, rules, occasion));
+            if let Some(command) = command {
+                let room = octets.get_mut(len..)?;
+                // After the chip's last cryptogram: one that was blocked before could give none.
+                len += template(When::AfterFinal, script_id(seen.atc), &[command], room).ok()?;
+            }
+            Some(ChipAnswer { octets, len_octets: u8::try_from(len).ok()? })
         });
         Ok(answered.unwrap_or(ChipAnswer::NONE))
     }

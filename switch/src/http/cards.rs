@@ -222,7 +222,7 @@ pub(super) async fn told(
     Ok(Json(card))
 }
 
-fn named(api: &Api, token: &str) -> Result<CardId, ApiError> {
+pub(super) fn named(api: &Api, token: &str) -> Result<CardId, ApiError> {
     api.control().id(token).ok_or_else(|| ControlError::NotFound.into())
 }
 

@@ -110,6 +110,7 @@ impl From<ControlError> for ApiError {
             ControlError::TakenBackTooMuch => {
                 ApiError::conflict("taken_back_too_much", message).of("amount")
             }
+            ControlError::ScriptsFull => ApiError::conflict("scripts_full", message),
         }
     }
 }

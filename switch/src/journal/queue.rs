@@ -246,19 +246,19 @@ impl Queue {
 /// The moment of an entry, ms since 1970: the one thing in it that the journal looks at.
 pub(super) fn moment_of(entry: &EntryBytes) -> u64 {
     let moment = entry.get(MOMENT).and_then(|octets| octets.first_chunk());
-    moment.map_or(0, |octets| u64::from_le_bytes(*octets))
+    moment.map_or(0, |[a, b, c, d, e, f]| u64::from_le_bytes([*a, *b, *c, *d, *e, *f, 0, 0]))
 }
 
 /// The entry with the moment `at`.
 fn dated(mut entry: EntryBytes, at: u64) -> EntryBytes {
     if let Some(moment) = entry.get_mut(MOMENT) {
-        moment.copy_from_slice(&at.to_le_bytes());
+        moment.iter_mut().zip(at.to_le_bytes()).for_each(|(to, from)| *to = from);
     }
     entry
 }
 
-/// Where an entry has its moment.
-const MOMENT: std::ops::Range<usize> = 16..24;
+/// Where an entry has its moment: 48 bits last nine thousand years, what follows may be another's.
+const MOMENT: std::ops::Range<usize> = 16..22;
 /// Octets that an entry takes at most: it may be a batch of its own, and sealed.
 const OCTETS_PER_ENTRY: u64 = 256;
 /// Entries copied out in one holding of the lock: 8 KiB, a few hundred nanoseconds.
