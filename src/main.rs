@@ -18,6 +18,7 @@ mod load;
 mod logs;
 mod msg;
 mod serve;
+mod simulate;
 mod terminal;
 #[cfg(feature = "portal")]
 mod website;

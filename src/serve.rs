@@ -18,6 +18,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use crate::cards::{self, CardLimits, CardRecord};
+use crate::simulate::Simulator;
 
 /// Runs the switch: answers terminals over TCP and serves the control API
 #[derive(clap::Args)]
@@ -57,7 +58,7 @@ pub struct ServeArgs {
     /// Start although the clock is minutes behind the journal's newest entry
     #[arg(long)]
     accept_clock: bool,
-    /// Allow calls that simulate transactions
+    /// Serve calls that simulate what terminals and other parties do (POST /v1/simulate/...)
     #[arg(long)]
     sandbox: bool,
 }
@@ -168,7 +169,6 @@ pub fn start(start: Start<'_>) -> Result<Running, String> {
     let records = cards::read_or_built_in(file).map_err(|error| error.to_string())?;
     let policy = config.policy();
     let foreign = records.iter().find(|record| !policy.is_ours(record.pan));
-    #[cfg_attr(not(feature = "portal"), expect(unused_mut, reason = "the website extends it"))]
     let mut server = Server::bind(config.clone(), options).map_err(|error| error.to_string())?;
     let is_empty = server.control().shard().cards().is_empty();
     match (file, merge) {
@@ -192,10 +192,27 @@ pub fn start(start: Start<'_>) -> Result<Running, String> {
         }
     }
     #[cfg(feature = "portal")]
-    crate::website::open(&mut server, &config, sandbox)?;
+    let mut extension = crate::website::open(&server, &config, sandbox)?;
     #[cfg(not(feature = "portal"))]
-    let _ = sandbox;
+    let mut extension = Extension::default();
+    if sandbox {
+        let simulator = simulator(&server, &config, records)?;
+        extension.operator = extension.operator.merge(simulator.routes());
+        extension.describe(&Simulator::description());
+    }
+    server.extend(extension);
     server.start().map_err(|error| error.to_string())
+}
+
+/// Terminals that speak to the first listener.
+fn simulator(
+    server: &Server,
+    config: &Config,
+    cards: Vec<CardRecord>,
+) -> Result<Simulator, String> {
+    let to = server.iso_addr().map_err(|error| error.to_string())?.to_string();
+    let listener = config.listener.first();
+    Ok(Simulator::new(to, listener.spec.spec(), listener.framing.framing(), cards))
 }
 
 /// Issues the cards whose numbers are not known yet, and waits until they are durable.
@@ -306,7 +323,7 @@ fn warn_of(config: &Config, sandbox: bool) {
         tracing::info!("ecommerce_requires = confirmation behaves as tick: nothing confirms yet");
     }
     if sandbox {
-        tracing::warn!("--sandbox: no calls that simulate transactions exist yet");
+        tracing::warn!("--sandbox: POST /v1/simulate/... plays terminals; never with real cards");
     }
 }
 

@@ -33,7 +33,7 @@ use cekr_terminal_sim::outcome::{Ending, Outcome};
 use cekr_terminal_sim::place::{Place, padded};
 use cekr_terminal_sim::pos::PosForm;
 use clap::ValueEnum;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::chip::ChipArgs;
 pub(crate) use self::chip::clock;
@@ -257,7 +257,7 @@ enum LanguageName {
 
 /// Runs `cekr pos`.
 pub fn run_pos(args: PosArgs) -> ExitCode {
-    let place = place(&args.common, kranj(args.common.country));
+    let place = place(&args.common, usual_place("pos", args.common.country));
     let form = match args.form {
         Some(form) => form,
         None if full_screen::is_possible(&args.common) => {
@@ -310,12 +310,7 @@ fn pos_form(
 
 /// Runs `cekr atm`.
 pub fn run_atm(args: AtmArgs) -> ExitCode {
-    let default = Place::cashpoint(
-        &format!("Bankomat {}", city(args.common.country)),
-        city(args.common.country),
-        args.common.country,
-    );
-    let place = place(&args.common, default);
+    let place = place(&args.common, usual_place("atm", args.common.country));
     let form = match args.form {
         Some(form) => form,
         None if full_screen::is_possible(&args.common) => {
@@ -353,9 +348,7 @@ pub fn run_atm(args: AtmArgs) -> ExitCode {
 /// Runs `cekr shop`.
 pub fn run_shop(args: ShopArgs) -> ExitCode {
     let Some(form) = args.form else { return say_what_to_type("shop", "buy") };
-    let default =
-        Place::web_shop("Spletna knjigarna", city(args.common.country), args.common.country);
-    let place = place(&args.common, default);
+    let place = place(&args.common, usual_place("shop", args.common.country));
     let channel = Channel { command: "shop", step: name_of(form), entry: Entry::Ecommerce };
     run(&args.common, channel, place, async |line, tender| {
         let sum = args.common.amount.ok_or_else(|| Fault::missing("--amount 39"))?;
@@ -500,11 +493,38 @@ fn report(common: &CommonArgs, channel: &Channel, place: &Place, card: &Card, ou
     let mut out = std::io::stdout().lock();
     // A reader that has gone away needs no receipt; the exit code still tells the end.
     let _ = if common.json {
-        let line = json!({
+        let told = Told { step: &channel.step, channel: channel.command, card: &card.name };
+        let mut line = self::told(told, &pan, place, outcome);
+        line.insert("text".to_owned(), json!(outcome.words(common.language())));
+        let line = Value::Object(line);
+        writeln!(out, "{line}")
+    } else {
+        writeln!(out, "{}", receipt(common, channel, place, &pan, outcome))
+    };
+}
+
+/// Which transaction an outcome is told of.
+pub(crate) struct Told<'a> {
+    /// What was done, as its command calls it.
+    pub(crate) step: &'a str,
+    /// `pos`, `atm` or `shop`.
+    pub(crate) channel: &'a str,
+    /// The card's name.
+    pub(crate) card: &'a str,
+}
+
+/// An outcome as programs read it.
+pub(crate) fn told(
+    told: Told<'_>,
+    pan: &str,
+    place: &Place,
+    outcome: &Outcome,
+) -> serde_json::Map<String, Value> {
+    let line = json!({
             "event": "authorization",
-            "step": channel.step,
-            "channel": channel.command,
-            "card": card.name,
+            "step": told.step,
+            "channel": told.channel,
+            "card": told.card,
             "pan": pan,
             "merchant": place.name,
             "country": place.country_text(),
@@ -518,18 +538,18 @@ fn report(common: &CommonArgs, channel: &Channel, place: &Place, card: &Card, ou
             "currency": "EUR",
             "response_code": outcome.response_code().map(|_| outcome.response_code_text()),
             "reason": reason(outcome),
-            "text": outcome.words(common.language()),
+            "text": outcome.words(Language::En),
             "remark": outcome.remark,
             "auth_code": outcome.auth_code_text(),
             "dispensed": outcome.dispensed,
             "balance_after": outcome.ledger,
             "available_after": outcome.available,
             "round_trip_ns": outcome.round_trip_ns,
-        });
-        writeln!(out, "{line}")
-    } else {
-        writeln!(out, "{}", receipt(common, channel, place, &pan, outcome))
-    };
+    });
+    match line {
+        Value::Object(line) => line,
+        _ => serde_json::Map::new(),
+    }
 }
 
 /// One line of a receipt, and a second one where there is more to say.
@@ -659,7 +679,7 @@ fn named_card(common: &CommonArgs, name: &str) -> Result<(Card, Option<Pin>), Fa
 
 /// A number from 1 to 999999 that two commands within a second do not share: DE 7 counts seconds,
 /// and both would send the same keys.
-fn drawn() -> u32 {
+pub(crate) fn drawn() -> u32 {
     u32::try_from(chip::clock().as_millis() % 999_999).unwrap_or(0) + 1
 }
 
@@ -685,7 +705,17 @@ fn place(common: &CommonArgs, mut place: Place) -> Place {
     place
 }
 
-fn kranj(country: [u8; 2]) -> Place {
+/// Where a terminal of this channel (`pos`, `atm`, `shop`) stands when nobody says.
+pub(crate) fn usual_place(channel: &str, country: [u8; 2]) -> Place {
+    let city = city(country);
+    match channel {
+        "atm" => Place::cashpoint(&format!("Bankomat {city}"), city, country),
+        "shop" => Place::web_shop("Spletna knjigarna", city, country),
+        _ => usual_shop(country),
+    }
+}
+
+fn usual_shop(country: [u8; 2]) -> Place {
     let name = match &country {
         b"SI" => "Mercator Kranj",
         b"HR" => "Konzum Zagreb",
@@ -739,7 +769,7 @@ fn pin(text: &str) -> Result<Pin, String> {
     Pin::parse(text.as_bytes()).map_err(|error| error.to_string())
 }
 
-fn country(text: &str) -> Result<[u8; 2], String> {
+pub(crate) fn country(text: &str) -> Result<[u8; 2], String> {
     let fault = || "write two letters, for example SI or HR".to_owned();
     let upper: [u8; 2] = text.to_ascii_uppercase().into_bytes().try_into().map_err(|_| fault())?;
     if upper.iter().all(u8::is_ascii_uppercase) { Ok(upper) } else { Err(fault()) }

@@ -5,13 +5,14 @@ use std::path::Path;
 use cekr_portal::Portal;
 use cekr_portal::settings::{DatabasePlace, PostgresUrl, Settings};
 use cekr_switch::config::{Config, Durability};
+use cekr_switch::http::Extension;
 use cekr_switch::server::Server;
 
-/// Opens the website and puts it on the control API's port.
+/// Opens the website; its routes are for the control API's port.
 ///
 /// # Errors
 /// Why the start is refused, and what to do.
-pub(crate) fn open(server: &mut Server, config: &Config, sandbox: bool) -> Result<Portal, String> {
+pub(crate) fn open(server: &Server, config: &Config, sandbox: bool) -> Result<Extension, String> {
     let public_url = if config.portal.public_url.is_empty() {
         server.http_url().map_err(|error| error.to_string())?
     } else {
@@ -19,9 +20,7 @@ pub(crate) fn open(server: &mut Server, config: &Config, sandbox: bool) -> Resul
     };
     let settings = Settings { database: database(config)?, public_url, sandbox };
     let opened = server.block_on(Portal::open(server.durable().clone(), settings));
-    let portal = opened.map_err(|error| error.to_string())?;
-    server.extend(portal.extension());
-    Ok(portal)
+    opened.map(|portal| portal.extension()).map_err(|error| error.to_string())
 }
 
 fn database(config: &Config) -> Result<DatabasePlace, String> {

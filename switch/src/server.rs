@@ -273,6 +273,16 @@ impl Server {
         self.http.local_addr().map(url).map_err(StartError::Thread)
     }
 
+    /// Where terminals of the first listener connect.
+    ///
+    /// # Errors
+    /// If the system does not tell the port.
+    pub fn iso_addr(&self) -> Result<SocketAddr, StartError> {
+        let missing = || std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
+        let first = self.listeners.first().ok_or_else(missing);
+        first.and_then(TcpListener::local_addr).map_err(StartError::Thread)
+    }
+
     /// Runs `work` on the runtime that serves the control API: what it spawns or opens lives there.
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
         self.edge.block_on(work)

@@ -23,6 +23,14 @@ pub struct Extension {
 }
 
 impl Extension {
+    /// Adds paths and components to be merged into the served description.
+    pub fn describe(&mut self, more: &Value) {
+        if self.openapi.is_null() {
+            self.openapi = Value::Object(serde_json::Map::new());
+        }
+        merge(&mut self.openapi, more);
+    }
+
     /// The description `base` (JSON text) with the extension's paths and components.
     pub(super) fn described(&self, base: &str) -> String {
         let Ok(mut description) = serde_json::from_str::<Value>(base) else {
