@@ -4,6 +4,7 @@
 //! before anybody is told. Time comes in as an argument.
 
 mod durable;
+mod lookup;
 mod scripts;
 
 use serde::Serialize;
@@ -21,6 +22,7 @@ use crate::shard::{Shard, Snapshot, loaded};
 use crate::sync::Arc;
 
 pub use durable::{Durable, JournalFailed};
+pub use lookup::LastSix;
 pub use scripts::ScriptView;
 
 /// The interface.

@@ -10,6 +10,7 @@
 //! again. A bank's reversal may come before what it takes back: it waits in suspense, and the two
 //! leave together.
 
+mod durable;
 mod post;
 mod resolve;
 mod take_back;
