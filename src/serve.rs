@@ -194,7 +194,7 @@ pub fn start(start: Start<'_>) -> Result<Running, String> {
     #[cfg(feature = "portal")]
     let mut extension = crate::website::open(&server, &config, sandbox)?;
     #[cfg(not(feature = "portal"))]
-    let mut extension = Extension::default();
+    let mut extension = cekr_switch::http::Extension::default();
     if sandbox {
         let simulator = simulator(&server, &config, records)?;
         extension.operator = extension.operator.merge(simulator.routes());
