@@ -13,7 +13,7 @@ pub mod settings;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use cekr_switch::control::Durable;
 use cekr_switch::http::Extension;
 
@@ -65,6 +65,7 @@ impl Portal {
     pub fn extension(&self) -> Extension {
         let pages = Router::new()
             .route("/", get(page::home))
+            .route("/language", post(page::language::choose))
             .route("/assets/{name}", get(assets::show))
             .fallback(page::not_found)
             .layer(axum::middleware::from_fn(page::headers))

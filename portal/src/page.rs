@@ -1,7 +1,9 @@
 //! What every page has in common: language, layout, headers, and how it says that something failed.
 
 pub mod assets;
+pub mod language;
 pub mod money;
+pub mod nonce;
 pub mod texts;
 
 use askama::Template;
@@ -14,6 +16,7 @@ use axum::response::{Html, IntoResponse, Response};
 use cekr_switch::http::ApiError;
 
 use crate::Portal;
+use nonce::Nonce;
 use texts::{Language, Say};
 
 /// What a template needs besides its own matter. Every template's struct has one as `page`.
@@ -23,6 +26,8 @@ pub struct Page {
     pub say: Say,
     /// The path that was asked for, so that a link can lead back to it.
     pub path: String,
+    /// What this page's scripts and live elements carry: whatever is injected does not know it.
+    pub nonce: Nonce,
     portal: Portal,
 }
 
@@ -31,6 +36,18 @@ impl Page {
     #[must_use]
     pub fn asset(&self, name: &str) -> String {
         self.portal.assets().address(name)
+    }
+
+    /// The header's links: addresses and the keys of their names.
+    #[must_use]
+    pub fn menu(&self) -> &'static [(&'static str, &'static str)] {
+        &[("/load", "menu-load"), ("/fee", "menu-fee"), ("/sign-in", "menu-sign-in")]
+    }
+
+    /// The languages that the header offers.
+    #[must_use]
+    pub fn languages(&self) -> &'static [Language] {
+        &Language::ALL
     }
 }
 
@@ -43,7 +60,8 @@ impl FromRequestParts<Portal> for Page {
     ) -> Result<Page, Self::Rejection> {
         let language = language_of(&parts.headers);
         let say = portal.texts().say(language);
-        Ok(Page { say, path: parts.uri.path().to_owned(), portal: portal.clone() })
+        let nonce = parts.extensions.get::<Nonce>().cloned().unwrap_or_default();
+        Ok(Page { say, path: parts.uri.path().to_owned(), nonce, portal: portal.clone() })
     }
 }
 
@@ -108,9 +126,20 @@ pub async fn not_found(State(_): State<Portal>, page: Page, request: Request) ->
 }
 
 /// Headers of every page: nothing from elsewhere, nothing inline, in no frame, in no cache.
-pub async fn headers(request: Request, next: Next) -> Response {
+///
+/// Scripts run by the page's own nonce alone, and text becomes elements only through the policy of
+/// htmx, whose extension takes no live attribute without that nonce.
+pub async fn headers(mut request: Request, next: Next) -> Response {
+    let Some(nonce) = Nonce::drawn() else {
+        tracing::error!("no randomness is to be had for a page");
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    request.extensions_mut().insert(nonce.clone());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if let Ok(policy) = HeaderValue::try_from(nonce.policy()) {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    }
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -120,13 +149,9 @@ pub async fn headers(request: Request, next: Next) -> Response {
 /// The cookie that keeps a language chosen by hand.
 pub const LANGUAGE_COOKIE: &str = "lang";
 
-const HEADERS: [(HeaderName, &str); 5] = [
-    (header::CONTENT_SECURITY_POLICY, POLICY),
+const HEADERS: [(HeaderName, &str); 4] = [
     (header::REFERRER_POLICY, "same-origin"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::CACHE_CONTROL, "no-store"),
 ];
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
-     frame-ancestors 'none'";

@@ -33,6 +33,7 @@ macro_rules! asset {
 static ASSETS: &[Asset] = &[
     asset!("cekr.css", CSS, "cekr.css"),
     asset!("cekr.js", SCRIPT, "cekr.js"),
+    asset!("icon.svg", PICTURE, "icon.svg"),
     asset!("htmx.js", SCRIPT, "htmx/htmx.min.js"),
     asset!("hx-csp.js", SCRIPT, "htmx/hx-csp.min.js"),
     asset!("hx-sse.js", SCRIPT, "htmx/hx-sse.min.js"),
@@ -81,4 +82,5 @@ fn mark(octets: &[u8]) -> String {
 
 const MARK_OCTETS: usize = 6;
 const CSS: &str = "text/css; charset=utf-8";
+const PICTURE: &str = "image/svg+xml";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
