@@ -7,17 +7,20 @@
 //! A folder is a thing that a person does: its handlers, its page, its store.
 
 pub mod db;
+pub mod identity;
 pub mod page;
 pub mod settings;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use cekr_switch::control::Durable;
 use cekr_switch::http::Extension;
 
 use db::{Database, DatabaseError};
+use identity::Identity;
 use page::assets::{self, Assets};
 use page::texts::Texts;
 use settings::Settings;
@@ -31,6 +34,7 @@ pub struct Portal {
 struct Inner {
     durable: Durable,
     database: Database,
+    identity: Identity,
     settings: Settings,
     texts: Texts,
     assets: Assets,
@@ -57,7 +61,9 @@ impl Portal {
         let database = Database::open(&settings.database).await?;
         let texts = Texts::built_in()?;
         let assets = Assets::built_in();
-        Ok(Portal { inner: Arc::new(Inner { durable, database, settings, texts, assets }) })
+        let identity = Identity::new(&durable);
+        let inner = Inner { durable, database, identity, settings, texts, assets };
+        Ok(Portal { inner: Arc::new(inner) })
     }
 
     /// The routes, for the switch's HTTP port.
@@ -68,7 +74,8 @@ impl Portal {
             .route("/language", post(page::language::choose))
             .route("/assets/{name}", get(assets::show))
             .fallback(page::not_found)
-            .layer(axum::middleware::from_fn(page::headers))
+            .layer(from_fn_with_state(self.clone(), page::failed::layer))
+            .layer(from_fn(page::headers))
             .with_state(self.clone());
         Extension { pages: Some(pages), ..Extension::default() }
     }
@@ -83,6 +90,12 @@ impl Portal {
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.inner.database
+    }
+
+    /// Who is who.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.inner.identity
     }
 
     /// What was set.

@@ -1,6 +1,7 @@
 //! What every page has in common: language, layout, headers, and how it says that something failed.
 
 pub mod assets;
+pub mod failed;
 pub mod language;
 pub mod money;
 pub mod nonce;
@@ -16,6 +17,8 @@ use axum::response::{Html, IntoResponse, Response};
 use cekr_switch::http::ApiError;
 
 use crate::Portal;
+use crate::identity::SignedIn;
+use failed::Failure;
 use nonce::Nonce;
 use texts::{Language, Say};
 
@@ -28,6 +31,10 @@ pub struct Page {
     pub path: String,
     /// What this page's scripts and live elements carry: whatever is injected does not know it.
     pub nonce: Nonce,
+    /// Who is signed in, if somebody is.
+    pub signed_in: Option<SignedIn>,
+    /// What the hidden field `csrf` of a form has; empty while nobody is signed in.
+    pub csrf: String,
     portal: Portal,
 }
 
@@ -61,7 +68,11 @@ impl FromRequestParts<Portal> for Page {
         let language = language_of(&parts.headers);
         let say = portal.texts().say(language);
         let nonce = parts.extensions.get::<Nonce>().cloned().unwrap_or_default();
-        Ok(Page { say, path: parts.uri.path().to_owned(), nonce, portal: portal.clone() })
+        // The store's failure is logged; a page that needs somebody asks for them itself.
+        let signed_in = SignedIn::find(parts, portal).await.unwrap_or_default();
+        let csrf = signed_in.as_ref().map(|who| who.csrf.as_str().to_owned()).unwrap_or_default();
+        let path = parts.uri.path().to_owned();
+        Ok(Page { say, path, nonce, signed_in, csrf, portal: portal.clone() })
     }
 }
 
@@ -104,14 +115,6 @@ struct Home {
 /// `GET /`
 pub async fn home(page: Page) -> Response {
     show(StatusCode::OK, &Home { page })
-}
-
-#[derive(Template)]
-#[template(path = "failure.html")]
-struct Failure {
-    page: Page,
-    title: &'static str,
-    words: &'static str,
 }
 
 /// What nobody serves: a page for people, the API's shape below `/v1`.
