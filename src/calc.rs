@@ -121,6 +121,7 @@ mod tests {
     const CRYPTO: &str = include_str!("../tests/vectors/emv/card_crypto.json");
     const CAVV: &str = include_str!("../tests/vectors/domain/cavv.json");
     const FEE: &str = include_str!("../tests/vectors/domain/atm_fee.json");
+    #[cfg(feature = "portal")]
     const UPN_QR: &str = include_str!("../tests/vectors/domain/upnqr.json");
 
     /// Cases of a domain file, their list under no name or `vectors`, and what is output of them.
@@ -203,6 +204,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "portal")]
     #[test]
     fn every_payment_order_becomes_its_code() {
         let file = parsed(UPN_QR);

@@ -8,6 +8,7 @@
 
 pub mod db;
 pub mod identity;
+pub mod loads;
 pub mod page;
 pub mod settings;
 

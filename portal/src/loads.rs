@@ -1,0 +1,3 @@
+//! Loads: how money comes to a card, as its holder or anybody else sees it.
+
+pub mod upn;
