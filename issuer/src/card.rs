@@ -17,7 +17,7 @@ use crate::entry::{
     LoadName, LoadSource, Loaded, Reference, Refund, Remembered, Reversed, Seq, Sum,
 };
 use crate::key::RequestKey;
-use crate::limit::{Spending, Spent};
+use crate::limit::{OwnLimits, Spending, Spent};
 use crate::money::{Amount, Balance, lessened};
 use crate::planted::{self, Fault};
 use crate::time::Now;
@@ -79,6 +79,8 @@ struct Rare {
     dispense_faults: VecDeque<u64>,
     /// What its chip is to do.
     scripts: Scripts,
+    /// The holder's own limits.
+    limits: OwnLimits,
 }
 
 /// Declines that change nothing, counted by the hour.
@@ -150,6 +152,12 @@ impl Card {
     #[must_use]
     pub const fn is_limited(&self) -> bool {
         self.limited
+    }
+
+    /// The holder's own limits, if there are any.
+    #[must_use]
+    pub fn own_limits(&self) -> Option<&OwnLimits> {
+        self.rare.as_ref().map(|rare| &rare.limits)
     }
 
     /// The PIN's verification value.
@@ -288,6 +296,7 @@ impl Card {
             Fact::HoldExpired(fact) => self.apply_hold_expired(entry, fact),
             Fact::Inquired(answered) => self.apply_pin_tries(answered),
             Fact::Issued(fact) => *self = Self::issued(entry.card().unwrap_or_default(), fact),
+            Fact::LimitsSet(limits) => self.apply_limits_set(limits),
             Fact::LoadTakenBack(fact) => self.apply_load_taken_back(entry, fact),
             Fact::Loaded(fact) => self.apply_loaded(seq, entry, fact),
             Fact::PinChanged(fact) => {
@@ -457,6 +466,12 @@ impl Card {
             purchase.refunded = purchase.refunded.saturating_add(fact.answered.amount);
         }
         self.transactions.push(Transaction::refund(seq, entry.at, entry.date, fact));
+    }
+
+    fn apply_limits_set(&mut self, limits: &OwnLimits) {
+        let mut rare = self.rare.take().unwrap_or_default();
+        rare.limits = *limits;
+        self.rare = (*rare != Rare::default()).then_some(rare);
     }
 
     fn apply_remembered(&mut self, fact: &Remembered) {

@@ -341,9 +341,10 @@ fn verified(
     if request.is_contactless() {
         contactless(request, proofs, card, policy)?;
     }
-    if card.is_limited() && request.takes_money() {
+    if request.takes_money() {
         let spending = Spending::of(request.place, request.cash, request.amount);
-        card.spent().allows(now.local_date, spending, &policy.limits)?;
+        let programme = card.is_limited().then_some(&policy.limits);
+        card.spent().allows(now.local_date, spending, programme, card.own_limits())?;
     }
     if signals.is_enumeration {
         return Err(Reason::SuspectedFraud.into());

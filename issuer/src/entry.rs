@@ -198,6 +198,7 @@ impl Entry {
             Fact::HoldExpired(_) => "hold_expired",
             Fact::Inquired(_) => "inquired",
             Fact::Issued(_) => "issued",
+            Fact::LimitsSet(_) => "limits_set",
             Fact::LineParked(_) => "line_parked",
             Fact::LoadTakenBack(_) => "load_taken_back",
             Fact::Loaded(_) => "loaded",
@@ -244,6 +245,7 @@ impl Entry {
             | Fact::DeclinesCounted { .. }
             | Fact::HoldExpired(_)
             | Fact::Issued(_)
+            | Fact::LimitsSet(_)
             | Fact::LoadTakenBack(_)
             | Fact::Loaded(_)
             | Fact::ScriptAsked(_)

@@ -2,12 +2,15 @@
 //!
 //! Amounts count without fees. A reversal on the same day gives back what it used up.
 
+mod own;
+
 use crate::entry::Place;
 use crate::money::{Amount, Balance};
 use crate::policy::Limits;
 use crate::reason::Reason;
 use crate::snapshot::{Reader, SnapshotError, Writer};
 use crate::time::LocalDate;
+pub use own::{OwnLimit, OwnLimits};
 
 /// What a card used up of its limits.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -78,7 +81,8 @@ impl Spent {
         })
     }
 
-    /// Judges a spending on `date`: amounts first, then counts.
+    /// Judges a spending on `date` by the programme's limits, where they apply to the card, and the
+    /// holder's own: the smaller one counts; amounts first, then counts.
     ///
     /// # Errors
     /// With the reason for which it is declined.
@@ -86,24 +90,41 @@ impl Spent {
         &self,
         date: LocalDate,
         spending: Spending,
-        limits: &Limits,
+        programme: Option<&Limits>,
+        own: Option<&OwnLimits>,
     ) -> Result<(), Reason> {
         let today = self.on(date);
-        let (bought, bought_max) = if spending.online {
-            (today.online, limits.online_day)
-        } else {
-            (today.pos, limits.pos_day)
-        };
-        if exceeds(today.cash, spending.cash, limits.cash_day)
-            || exceeds(bought, spending.purchase, bought_max)
-        {
-            return Err(Reason::LimitAmount);
+        if let Some(limits) = programme {
+            let bought_max = if spending.online { limits.online_day } else { limits.pos_day };
+            if exceeds(today.cash, spending.cash, limits.cash_day)
+                || exceeds(today.bought(spending), spending.purchase, bought_max)
+            {
+                return Err(Reason::LimitAmount);
+            }
         }
-        let is_counted = spending.cash.minor() > 0 && limits.cash_count_day > 0;
-        if is_counted && today.cash_count >= limits.cash_count_day {
+        if let Some(limits) = own {
+            let bought_max = if spending.online { limits.online_day } else { limits.pos_day };
+            if passes(today.cash, spending.cash, limits.cash_day)
+                || passes(today.bought(spending), spending.purchase, bought_max)
+            {
+                return Err(Reason::LimitAmount);
+            }
+        }
+        if spending.cash.is_zero() {
+            return Ok(());
+        }
+        let programme_max = programme.map(|limits| limits.cash_count_day).filter(|max| *max > 0);
+        let own_max = own.and_then(|limits| limits.cash_count_day);
+        let maxima = [programme_max, own_max];
+        if maxima.into_iter().flatten().any(|max| today.cash_count >= max) {
             return Err(Reason::LimitCount);
         }
         Ok(())
+    }
+
+    /// What was bought in the way in which `spending` is.
+    const fn bought(&self, spending: Spending) -> Amount {
+        if spending.online { self.online } else { self.pos }
     }
 
     /// Judges a load of `amount` that makes the balance `balance_after`.
@@ -176,8 +197,14 @@ impl Spent {
     }
 }
 
+/// Passes a limit of the programme, of which zero is none.
 fn exceeds(used: Amount, more: Amount, max: Amount) -> bool {
-    max.minor() > 0 && more.minor() > 0 && used.saturating_add(more) > max
+    passes(used, more, (!max.is_zero()).then_some(max))
+}
+
+/// Passes a limit, of which zero allows nothing.
+fn passes(used: Amount, more: Amount, max: Option<Amount>) -> bool {
+    !more.is_zero() && max.is_some_and(|max| used.saturating_add(more) > max)
 }
 
 #[cfg(test)]
@@ -196,19 +223,22 @@ mod tests {
         let limits = Limits::default();
         let mut spent = Spent::default();
         for _ in 0..3 {
-            assert_eq!(spent.allows(MONDAY, cash(20_00), &limits), Ok(()));
+            assert_eq!(spent.allows(MONDAY, cash(20_00), Some(&limits), None), Ok(()));
             spent.add(MONDAY, cash(20_00));
         }
-        assert_eq!(spent.allows(MONDAY, cash(20_00), &limits), Err(Reason::LimitCount));
-        assert_eq!(spent.allows(TUESDAY, cash(20_00), &limits), Ok(()));
+        assert_eq!(spent.allows(MONDAY, cash(20_00), Some(&limits), None), Err(Reason::LimitCount));
+        assert_eq!(spent.allows(TUESDAY, cash(20_00), Some(&limits), None), Ok(()));
     }
 
     #[test]
     fn the_limit_itself_is_allowed_and_a_cent_more_is_not() {
         let limits = Limits::default();
         let spent = Spent::default();
-        assert_eq!(spent.allows(MONDAY, cash(1_000_00), &limits), Ok(()));
-        assert_eq!(spent.allows(MONDAY, cash(1_000_01), &limits), Err(Reason::LimitAmount));
+        assert_eq!(spent.allows(MONDAY, cash(1_000_00), Some(&limits), None), Ok(()));
+        assert_eq!(
+            spent.allows(MONDAY, cash(1_000_01), Some(&limits), None),
+            Err(Reason::LimitAmount)
+        );
     }
 
     #[test]
@@ -220,12 +250,15 @@ mod tests {
         }
         let mut same_day = spent;
         same_day.give_back(MONDAY, cash(20_00), true);
-        assert_eq!(same_day.allows(MONDAY, cash(20_00), &limits), Ok(()));
+        assert_eq!(same_day.allows(MONDAY, cash(20_00), Some(&limits), None), Ok(()));
         spent.add(TUESDAY, cash(20_00));
         spent.give_back(MONDAY, cash(20_00), true);
         spent.add(TUESDAY, cash(20_00));
         spent.add(TUESDAY, cash(20_00));
-        assert_eq!(spent.allows(TUESDAY, cash(20_00), &limits), Err(Reason::LimitCount));
+        assert_eq!(
+            spent.allows(TUESDAY, cash(20_00), Some(&limits), None),
+            Err(Reason::LimitCount)
+        );
     }
 
     #[test]
@@ -233,9 +266,9 @@ mod tests {
         let limits = Limits::default();
         let mut spent = Spent::default();
         spent.add(TUESDAY, cash(1_000_00));
-        assert_eq!(spent.allows(MONDAY, cash(1), &limits), Err(Reason::LimitAmount));
+        assert_eq!(spent.allows(MONDAY, cash(1), Some(&limits), None), Err(Reason::LimitAmount));
         spent.add_load(MONDAY, Amount::from_minor(1));
-        assert_eq!(spent.allows(TUESDAY, cash(1), &limits), Err(Reason::LimitAmount));
+        assert_eq!(spent.allows(TUESDAY, cash(1), Some(&limits), None), Err(Reason::LimitAmount));
     }
 
     #[test]
@@ -258,5 +291,72 @@ mod tests {
             spent.allows_load(TUESDAY, cent, Balance::from_minor(5_000_01), &limits),
             Err(LoadRefused::BalanceMax)
         );
+    }
+
+    #[test]
+    fn of_two_limits_the_smaller_counts_and_amounts_come_before_counts() {
+        let limits = Limits::default();
+        let amount = |minor| Some(Amount::from_minor(minor));
+        let own =
+            OwnLimits { cash_day: amount(100_00), cash_count_day: Some(1), ..OwnLimits::NONE };
+        let judge =
+            |spent: &Spent, spending| spent.allows(MONDAY, spending, Some(&limits), Some(&own));
+        let mut spent = Spent::default();
+        assert_eq!(judge(&spent, cash(100_00)), Ok(()));
+        assert_eq!(judge(&spent, cash(100_01)), Err(Reason::LimitAmount));
+        spent.add(MONDAY, cash(60_00));
+        assert_eq!(judge(&spent, cash(40_01)), Err(Reason::LimitAmount));
+        assert_eq!(judge(&spent, cash(40_00)), Err(Reason::LimitCount));
+        // The programme's holds where the holder's is larger, as after it was lowered.
+        let lower = Limits { cash_day: Amount::from_minor(70_00), ..Limits::default() };
+        let lowered = spent.allows(MONDAY, cash(10_01), Some(&lower), Some(&own));
+        assert_eq!(lowered, Err(Reason::LimitAmount));
+    }
+
+    #[test]
+    fn the_holders_own_zero_allows_nothing_and_the_programmes_bounds_nothing() {
+        let off = Limits {
+            cash_day: Amount::default(),
+            cash_count_day: 0,
+            pos_day: Amount::default(),
+            online_day: Amount::default(),
+            ..Limits::default()
+        };
+        let none = Some(Amount::default());
+        let own = OwnLimits { online_day: none, ..OwnLimits::NONE };
+        let buy =
+            |online| Spending { cash: Amount::default(), purchase: Amount::from_minor(1), online };
+        let spent = Spent::default();
+        for programme in [None, Some(&off)] {
+            let refused = spent.allows(MONDAY, buy(true), programme, Some(&own));
+            assert_eq!(refused, Err(Reason::LimitAmount));
+            assert_eq!(spent.allows(MONDAY, buy(false), programme, Some(&own)), Ok(()));
+            assert_eq!(spent.allows(MONDAY, buy(true), programme, None), Ok(()));
+        }
+        let no_cash = OwnLimits { cash_count_day: Some(0), ..OwnLimits::NONE };
+        assert_eq!(spent.allows(MONDAY, cash(1), None, Some(&no_cash)), Err(Reason::LimitCount));
+        assert_eq!(own.above(&off), None);
+    }
+
+    #[test]
+    fn an_own_limit_is_at_most_the_programmes() {
+        let limits = Limits::default();
+        let amount = |minor| Some(Amount::from_minor(minor));
+        let at = OwnLimits {
+            cash_day: amount(1_000_00),
+            cash_count_day: Some(3),
+            online_day: amount(1_000_00),
+            pos_day: amount(2_000_00),
+        };
+        assert_eq!(at.above(&limits), None);
+        for (own, limit) in [
+            (OwnLimits { cash_day: amount(1_000_01), ..at }, OwnLimit::CashDay),
+            (OwnLimits { cash_count_day: Some(4), ..at }, OwnLimit::CashCountDay),
+            (OwnLimits { online_day: amount(1_000_01), ..at }, OwnLimit::OnlineDay),
+            (OwnLimits { pos_day: amount(2_000_01), ..at }, OwnLimit::PosDay),
+        ] {
+            assert_eq!(own.above(&limits), Some(limit));
+            assert!(!limit.name().is_empty());
+        }
     }
 }

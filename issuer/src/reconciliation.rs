@@ -88,6 +88,7 @@ impl Totals {
             | Fact::HoldExpired(_)
             | Fact::Inquired(_)
             | Fact::Issued(_)
+            | Fact::LimitsSet(_)
             | Fact::LineParked(_)
             | Fact::LoadTakenBack(_)
             | Fact::Loaded(_)

@@ -128,6 +128,7 @@ impl Answer {
             | Fact::FileActioned(_)
             | Fact::HoldExpired(_)
             | Fact::Issued(_)
+            | Fact::LimitsSet(_)
             | Fact::LineParked(_)
             | Fact::LoadTakenBack(_)
             | Fact::Loaded(_)

@@ -4,6 +4,7 @@
 mod support;
 
 use cekr_issuer::entry::{LoadName, LoadSource, LoadTakenBack, Loaded, Reference, TakeBackCause};
+use cekr_issuer::limit::OwnLimits;
 use cekr_issuer::snapshot::{self, SNAPSHOT_VERSION, SnapshotError};
 use cekr_issuer::{Amount, Card, Channels, Controls, Fact, Seq};
 use proptest::prelude::*;
@@ -28,6 +29,8 @@ enum Event {
     Loaded(u64),
     TakenBack(u64),
     Locked,
+    /// The holder sets limits of their own, or takes them off.
+    Limited(Option<u64>),
     Later {
         ms: u64,
     },
@@ -46,6 +49,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => cents.clone().prop_map(Event::Loaded),
         1 => cents.prop_map(Event::TakenBack),
         1 => Just(Event::Locked),
+        1 => prop::option::of(0..40_00_u64).prop_map(Event::Limited),
         1 => prop_oneof![Just(1_000_u64), Just(3_600_000), Just(3 * 86_400_000)]
             .prop_map(|ms| Event::Later { ms }),
     ];
@@ -103,6 +107,15 @@ fn happen(account: &mut Account, asked: &mut Vec<Message>, stan: u32, event: &Ev
             let controls = account.card.controls();
             let version = controls.version + 1;
             account.enter(Fact::ControlsSet(Controls { version, ..controls }));
+        }
+        Event::Limited(cents) => {
+            let limit = cents.map(Amount::from_minor);
+            let count = cents.map(|_| 2);
+            account.enter(Fact::LimitsSet(OwnLimits {
+                cash_day: limit,
+                cash_count_day: count,
+                ..OwnLimits::NONE
+            }));
         }
         Event::Later { ms } => account.now.unix_ms += ms,
     }
@@ -174,12 +187,35 @@ fn a_state_that_is_cut_or_goes_on_or_is_newer_is_refused() {
 /// Of a card whose chip was told nothing: a number, two empty lists, a mark.
 const NO_SCRIPTS_OCTETS: usize = 4 + 4 + 4 + 1;
 
+/// What stands for a holder who set no limits: three amounts, a count.
+const NO_LIMITS_OCTETS: usize = 3 * (1 + 8) + 1 + 4;
+
+#[test]
+fn a_state_of_the_fourth_layout_is_that_of_a_card_without_limits_of_the_holders_own() {
+    let account = Account::new(Channels::ALL, 100_00);
+    let mut octets = octets_of(&account.card);
+    octets[0] = 4;
+    octets.truncate(octets.len() - NO_LIMITS_OCTETS);
+    assert_eq!(snapshot::decode(&octets), Ok(account.card));
+}
+
+#[test]
+fn limits_that_are_taken_off_again_leave_nothing_behind() {
+    let mut account = Account::new(Channels::ALL, 0);
+    assert_eq!(account.card.own_limits(), None);
+    let own = OwnLimits { pos_day: Some(Amount::from_minor(5_00)), ..OwnLimits::NONE };
+    account.enter(Fact::LimitsSet(own));
+    assert_eq!(account.card.own_limits(), Some(&own));
+    account.enter(Fact::LimitsSet(OwnLimits::NONE));
+    assert_eq!(account.card.own_limits(), None);
+}
+
 #[test]
 fn a_state_of_the_third_layout_is_that_of_a_card_whose_chip_was_told_nothing() {
     let account = Account::new(Channels::ALL, 100_00);
     let mut octets = octets_of(&account.card);
     octets[0] = 3;
-    octets.truncate(octets.len() - NO_SCRIPTS_OCTETS);
+    octets.truncate(octets.len() - NO_SCRIPTS_OCTETS - NO_LIMITS_OCTETS);
     assert_eq!(snapshot::decode(&octets), Ok(account.card));
 }
 
@@ -189,7 +225,7 @@ fn a_state_of_an_older_layout_is_that_of_a_card_that_knew_less() {
     // A hold falls due, and a load is remembered.
     happen(&mut account, &mut Vec::new(), 7, &Event::Loaded(100_00));
     let mut octets = octets_of(&account.card);
-    octets.truncate(octets.len() - NO_SCRIPTS_OCTETS);
+    octets.truncate(octets.len() - NO_SCRIPTS_OCTETS - NO_LIMITS_OCTETS);
     // Version 2 keeps no entries of its two loads, and nothing that was taken back of them.
     let opening_and_taken_back = 12;
     let second_load = octets.len() - opening_and_taken_back - 4;

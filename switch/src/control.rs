@@ -4,6 +4,7 @@
 //! before anybody is told. Time comes in as an argument.
 
 mod durable;
+mod limits;
 mod lookup;
 mod scripts;
 
@@ -12,7 +13,7 @@ use serde::Serialize;
 use cekr_emv::issuer::SCRIPTS_MAX;
 use cekr_issuer::decide::entry as entry_of;
 use cekr_issuer::entry::{LoadName, LoadSource, Reference};
-use cekr_issuer::limit::LoadRefused;
+use cekr_issuer::limit::{LoadRefused, OwnLimit};
 use cekr_issuer::{
     Amount, Balance, Card, CardId, CardStatus, Channels, Controls, Fact, Now, Policy, Seq,
 };
@@ -22,6 +23,7 @@ use crate::shard::{Shard, Snapshot, loaded};
 use crate::sync::Arc;
 
 pub use durable::{Durable, JournalFailed};
+pub use limits::{LimitChange, LimitsPatch, LimitsView};
 pub use lookup::LastSix;
 pub use scripts::ScriptView;
 
@@ -47,6 +49,8 @@ pub struct CardView {
     pub state: &'static str,
     /// The ticks.
     pub channels: ChannelsView,
+    /// The holder's own limits.
+    pub limits: LimitsView,
     /// Cents, holds included.
     pub balance: i64,
     /// Cents, less holds.
@@ -139,6 +143,9 @@ pub enum ControlError {
     /// A load would pass this limit.
     #[error("the load would pass the limit {}", limit_name(*.0))]
     Limit(LoadRefused),
+    /// The holder's limit would be above the programme's.
+    #[error("the limit {} is above the programme's", .0.name())]
+    LimitAboveProgramme(OwnLimit),
     /// No card has this id.
     #[error("no such card")]
     NotFound,
@@ -424,6 +431,7 @@ impl Control {
             mok_id: format!("{:09}", card.profile.mok_id),
             state: card.controls.status.name(),
             channels: card.controls.ticks.into(),
+            limits: card.limits.into(),
             balance: card.balance.minor(),
             available: card.available.minor(),
             currency: "EUR",

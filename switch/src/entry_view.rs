@@ -15,7 +15,7 @@ use cekr_issuer::proof::letter_of;
 use cekr_issuer::reply::auth_code;
 use cekr_issuer::{About, Balance, ChipScript, Controls, Entry, Fact, Seq};
 
-use crate::control::ChannelsView;
+use crate::control::{ChannelsView, LimitsView};
 use crate::keyring::Keyring;
 use crate::shard::Shard;
 
@@ -80,6 +80,7 @@ fn add_fact(object: &mut Map<String, Value>, seq: Seq, fact: &Fact) {
             add(object, "auth_code", auth_code(seq).to_string());
         }
         Fact::Issued(fact) => add_issued(object, fact),
+        Fact::LimitsSet(limits) => add(object, "limits", json!(LimitsView::from(*limits))),
         Fact::LineParked(fact) => add_line_parked(object, fact),
         Fact::LoadTakenBack(fact) => add_taken_back(object, fact),
         Fact::Loaded(fact) => add_loaded(object, fact),

@@ -17,6 +17,7 @@ use cekr_issuer::decide::entry as entry_of;
 use cekr_issuer::entry::{
     Authority, EntryError, Issued, LoadName, LoadSource, LoadTakenBack, Loaded, Name, TakeBackCause,
 };
+use cekr_issuer::limit::OwnLimits;
 use cekr_issuer::{
     About, Amount, Balance, Card, CardId, Controls, Desk, Entry, EntryBytes, Fact, Now, Seq, Totals,
 };
@@ -131,6 +132,8 @@ pub struct Snapshot {
     pub balance: Balance,
     /// Less holds.
     pub available: Balance,
+    /// The holder's own limits.
+    pub limits: OwnLimits,
     /// The newest entry behind all this.
     pub last_seq: Seq,
 }
@@ -516,6 +519,7 @@ impl Shard {
             controls: card.controls(),
             balance: card.balance(),
             available: card.available(),
+            limits: card.own_limits().copied().unwrap_or_default(),
             last_seq: card.last_seq(),
         })
     }
@@ -616,6 +620,7 @@ const fn urgency(fact: &Fact) -> Urgency {
         | Fact::FileActioned(_)
         | Fact::HoldExpired(_)
         | Fact::Inquired(_)
+        | Fact::LimitsSet(_)
         | Fact::LineParked(_)
         | Fact::LoadTakenBack(_)
         | Fact::Loaded(_)

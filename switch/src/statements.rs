@@ -212,6 +212,7 @@ const fn reason_of(refused: ControlError) -> Option<SuspenseReason> {
         | ControlError::ItemLeft
         | ControlError::ItemTaken
         | ControlError::JournalFailed
+        | ControlError::LimitAboveProgramme(_)
         | ControlError::NoSuchItem
         | ControlError::NoSuchLoad
         | ControlError::ScriptsFull

@@ -80,6 +80,7 @@ fn a_card_shows_what_people_need_and_no_number() {
     let expected = json!({
         "id": null, "name": "ana", "pan_masked": "476173******0011", "mok_id": "123456782",
         "state": "active", "channels": {"online": true, "abroad": true, "cashpoint": true},
+            "limits": {"cash_day": null, "cash_count_day": null, "pos_day": null, "online_day": null},
         "balance": 100_000, "available": 100_000, "currency": "EUR", "version": 1,
     });
     assert_eq!(card, expected);
@@ -117,6 +118,50 @@ fn an_untick_is_followed_by_the_next_decision() {
     assert_eq!(caller.post(&format!("{path}/unlock"), json!({})).1["state"], "active");
     terminal.send(&frame(Framing::Be2, &purchase(ANA, 2, 3_20)));
     assert_eq!(terminal.answer().unwrap().code, "00");
+}
+
+#[test]
+fn limits_of_the_holders_own_govern_the_next_decision_and_go_back_by_null() {
+    let running = start("");
+    let caller = Caller::new(&running);
+    let mut terminal = Terminal::connect(&running);
+    let path = caller.path_of("ana");
+    let none =
+        json!({"cash_day": null, "cash_count_day": null, "pos_day": null, "online_day": null});
+    assert_eq!(caller.get(&path).1["limits"], none);
+    let own =
+        json!({"limits": {"pos_day": 3_19, "cash_count_day": 0}, "channels": {"abroad": true}});
+    let (status, card) = caller.patch(&path, own);
+    assert_eq!((status, &card["limits"]["pos_day"]), (200, &json!(3_19)));
+    assert_eq!(card["limits"]["cash_count_day"], 0);
+    terminal.send(&frame(Framing::Be2, &purchase(ANA, 1, 3_20)));
+    assert_eq!(terminal.answer().unwrap().code, "61");
+    let (_, card) = caller.patch(&path, json!({"limits": {"cash_count_day": null}}));
+    assert_eq!(
+        card["limits"],
+        json!({"pos_day": 3_19, "cash_day": null, "cash_count_day": null,
+        "online_day": null})
+    );
+    let above = json!({"limits": {"online_day": 1_000_01}, "channels": {"abroad": false}});
+    let answer = caller.patch(&path, above);
+    assert_eq!(code(&answer), (400, "limit_above_programme"));
+    assert_eq!(answer.1["error"]["param"], "online_day");
+    assert_eq!(caller.get(&path).1["channels"]["abroad"], true, "of two changes none alone");
+    for wrong in [json!({"load_day": 1}), json!({"pos_day": -1}), json!({"pos_day": 1.5})] {
+        assert_eq!(caller.patch(&path, json!({ "limits": wrong })).0, 400);
+    }
+    let (_, card) = caller.patch(&path, json!({"limits": {"pos_day": null}}));
+    assert_eq!(card["limits"], none);
+    terminal.send(&frame(Framing::Be2, &purchase(ANA, 2, 3_20)));
+    assert_eq!(terminal.answer().unwrap().code, "00");
+    let history = caller.get(&format!("{path}/transactions")).1;
+    let kinds: Vec<&str> = history["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds[..5], ["authorized", "limits_set", "limits_set", "declined", "limits_set"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::loads::{Loads, TakenBack};
 use super::{Card, Declines, Rare, Scripts};
 use crate::controls::Controls;
 use crate::entry::{CardId, Seq};
-use crate::limit::Spent;
+use crate::limit::{OwnLimits, Spent};
 use crate::snapshot::{Reader, SnapshotError, Writer};
 use crate::transaction::Transactions;
 
@@ -53,7 +53,7 @@ impl Card {
         if loads.is_some() || rare.is_some() {
             let (no_loads, nothing_rare) = (Loads::default(), Rare::default());
             let Loads { posted, taken_back, opening } = loads.as_deref().unwrap_or(&no_loads);
-            let Rare { remembered, dispense_faults, scripts } =
+            let Rare { remembered, dispense_faults, scripts, limits } =
                 rare.as_deref().unwrap_or(&nothing_rare);
             out.all(remembered.iter(), Writer::key);
             out.all(posted.iter(), |out, (mark, seq)| {
@@ -70,11 +70,12 @@ impl Card {
                 out.number(*at);
             });
             scripts.write_state(out);
+            limits.write_state(out);
         }
     }
 
     /// `version` is the layout's: the first knows no chip, the second no entries of
-    /// loads, the third no scripts.
+    /// loads, the third no scripts, the fourth no limits of the holder's own.
     pub(crate) fn read_state(from: &mut Reader<'_>, version: u8) -> Result<Self, SnapshotError> {
         let id = CardId(from.small()?);
         let controls = Controls::from_word(from.number()?);
@@ -114,6 +115,9 @@ impl Card {
             }
             if version > 3 {
                 rare.scripts = Scripts::read_state(from)?;
+            }
+            if version > 4 {
+                rare.limits = OwnLimits::read_state(from)?;
             }
         }
         Ok(Self {

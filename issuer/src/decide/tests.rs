@@ -16,6 +16,7 @@ use super::fact::{answered, authorized};
 use super::*;
 use crate::controls::Controls;
 use crate::entry::{Answered, CardId, Issued, LoadName, LoadSource, Loaded, Name, Reference};
+use crate::limit::OwnLimits;
 use crate::money::Balance;
 use crate::policy::Bin;
 use crate::proof::{ChipFault, ChipRight, ChipScript, ChipVersion};
@@ -310,6 +311,32 @@ fn the_plain_case_is_approved_with_its_fee() {
     };
     assert_eq!(approved.reason, Reason::Approved);
     assert_eq!((approved.amount.minor(), approved.fee.minor()), (50_00, 15_00));
+}
+
+#[test]
+fn the_holders_own_limits_count_beside_the_programmes_and_without_them() {
+    for limited in [true, false] {
+        let own = |cents, count| OwnLimits {
+            cash_day: Some(Amount::from_minor(cents)),
+            cash_count_day: Some(count),
+            ..OwnLimits::NONE
+        };
+        for (limits, declined) in [
+            (own(50_00, 1), None),
+            (own(49_99, 1), Some(Reason::LimitAmount)),
+            (own(50_00, 0), Some(Reason::LimitCount)),
+            (own(0, 0), Some(Reason::LimitAmount)),
+            (OwnLimits::NONE, None),
+        ] {
+            let mut case = Case::plain();
+            if !limited {
+                case.policy.limits.cash_day = Amount::default();
+                case.policy.limits.cash_count_day = 0;
+            }
+            happens(&mut case.card, Fact::LimitsSet(limits));
+            assert_eq!(case.declined(), declined, "{limits:?}");
+        }
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::{
 use crate::channel::Channels;
 use crate::controls::Controls;
 use crate::key::RequestKey;
+use crate::limit::OwnLimits;
 use crate::money::{Amount, Balance};
 use crate::proof::ChipSeen;
 use crate::reason::Reason;
@@ -46,6 +47,8 @@ pub enum Fact {
     Issued(Issued),
     /// A line of a clearing file waits for a person.
     LineParked(LineParked),
+    /// The holder set limits of their own; all of them stand here.
+    LimitsSet(OwnLimits),
     /// A load was taken back, or a part of it.
     LoadTakenBack(LoadTakenBack),
     /// Money came in.

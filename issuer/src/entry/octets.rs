@@ -36,6 +36,7 @@ use super::{
 use crate::channel::Channels;
 use crate::controls::Controls;
 use crate::key::RequestKey;
+use crate::limit::OwnLimits;
 use crate::money::{Amount, Balance};
 use crate::proof::{ChipScript, ChipSeen, ChipVersion};
 use crate::reason::Reason;
@@ -119,6 +120,10 @@ impl Entry {
             Fact::Issued(fact) => {
                 encode_issued(&mut out, fact);
                 KIND_ISSUED
+            }
+            Fact::LimitsSet(limits) => {
+                encode_limits(&mut out, limits);
+                KIND_LIMITS_SET
             }
             Fact::LineParked(fact) => {
                 encode_line_parked(&mut out, fact);
@@ -251,6 +256,7 @@ impl Entry {
             }),
             KIND_INQUIRED => Fact::Inquired(answered()?),
             KIND_ISSUED => Fact::Issued(decode_issued(octets)?),
+            KIND_LIMITS_SET => Fact::LimitsSet(decode_limits(octets)),
             KIND_LINE_PARKED => Fact::LineParked(decode_line_parked(octets)?),
             KIND_LOADED => Fact::Loaded(statement::decode_loaded(octets, Named::ByReference)?),
             KIND_LOADED_BY_LINE => Fact::Loaded(statement::decode_loaded(octets, Named::ByLine)?),
@@ -326,6 +332,7 @@ pub(super) const fn verifiable(fact: &mut Fact) -> Option<&mut Answered> {
         | Fact::FileActioned(_)
         | Fact::HoldExpired(_)
         | Fact::Issued(_)
+        | Fact::LimitsSet(_)
         | Fact::LineParked(_)
         | Fact::LoadTakenBack(_)
         | Fact::Loaded(_)
@@ -450,6 +457,7 @@ const KIND_SUSPENSE_HELD: u8 = 24;
 const KIND_SUSPENSE_RELEASED: u8 = 25;
 const KIND_SCRIPT_ASKED: u8 = 26;
 const KIND_SCRIPT_SETTLED: u8 = 27;
+const KIND_LIMITS_SET: u8 = 28;
 
 /// In octet 30 of an approval, above the place.
 const ELSEWHERE: u8 = 0x10;
@@ -720,6 +728,32 @@ fn decode_issued(octets: &EntryBytes) -> Result<Issued, EntryError> {
         name: ShortText { octets: take(octets, 72), len: name_len },
         opening: amount48(octets, 104),
     })
+}
+
+/// Which of them there are stands in octet 28, a bit each; then the amounts, then the count.
+fn encode_limits(out: &mut EntryBytes, limits: &OwnLimits) {
+    let OwnLimits { cash_day, cash_count_day, online_day, pos_day } = limits;
+    let amounts = [cash_day, online_day, pos_day];
+    let mut there = u8::from(cash_count_day.is_some()) << 3;
+    for (number, amount) in amounts.into_iter().enumerate() {
+        there |= u8::from(amount.is_some()) << number;
+        put(out, 32 + 6 * number, u48(amount.unwrap_or_default().minor()));
+    }
+    put(out, 28, [there]);
+    put(out, 50, cash_count_day.unwrap_or_default().to_le_bytes());
+}
+
+fn decode_limits(octets: &EntryBytes) -> OwnLimits {
+    let [there] = take(octets, 28);
+    let amount =
+        |number: usize| (there >> number & 1 == 1).then(|| amount48(octets, 32 + 6 * number));
+    let count = u32::from_le_bytes(take(octets, 50));
+    OwnLimits {
+        cash_day: amount(0),
+        cash_count_day: (there >> 3 & 1 == 1).then_some(count),
+        online_day: amount(1),
+        pos_day: amount(2),
+    }
 }
 
 /// In place of a verification value, which has four digits: no PIN was set.

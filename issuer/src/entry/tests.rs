@@ -14,6 +14,7 @@ use crate::books::{Account, Books, postings};
 use crate::channel::Channels;
 use crate::controls::{CardStatus, Controls};
 use crate::key::RequestKey;
+use crate::limit::OwnLimits;
 use crate::money::Amount;
 use crate::proof::{ChipScript, ChipSeen, ChipVersion};
 use crate::reason::Reason;
@@ -254,6 +255,18 @@ fn load_name() -> impl Strategy<Value = LoadName> {
     prop_oneof![bank_line().prop_map(LoadName::Line), text().prop_map(LoadName::Reference)]
 }
 
+fn own_limits() -> impl Strategy<Value = OwnLimits> {
+    let limit = || prop::option::of(amount());
+    (limit(), prop::option::of(any::<u32>()), limit(), limit()).prop_map(
+        |(cash_day, cash_count_day, online_day, pos_day)| OwnLimits {
+            cash_day,
+            cash_count_day,
+            online_day,
+            pos_day,
+        },
+    )
+}
+
 fn taken_back() -> impl Strategy<Value = LoadTakenBack> {
     let cause = prop::sample::select(&TakeBackCause::ALL[..]);
     (seq(), cause, (amount(), amount()), load_name(), (balance(), balance())).prop_map(
@@ -347,6 +360,7 @@ fn fact() -> impl Strategy<Value = Fact> {
             .prop_map(|(amount, source, name, balance, available)| {
                 Fact::Loaded(Loaded { amount, source, name, balance, available })
             }),
+        own_limits().prop_map(Fact::LimitsSet),
         taken_back().prop_map(Fact::LoadTakenBack),
         suspense(),
         (answered(), seq()).prop_map(|(answered, original)| {
@@ -459,7 +473,7 @@ proptest! {
     }
 
     #[test]
-    fn any_octets_are_an_entry_or_say_why_not(octets in any::<[u8; 32]>(), kind in 0..27_u8) {
+    fn any_octets_are_an_entry_or_say_why_not(octets in any::<[u8; 32]>(), kind in 0..30_u8) {
         let mut whole = [0; ENTRY_OCTETS];
         for (at, octet) in whole.iter_mut().enumerate() {
             *octet = octets[at % 32].wrapping_add(at as u8);
@@ -529,7 +543,7 @@ fn octets_of_another_version_or_kind_are_refused_in_clear_words() {
     assert_eq!(Entry::decode(&unwritten), Err(EntryError::UnknownVersion(0)));
     assert_eq!(Entry::decode(&[0; ENTRY_OCTETS]), Err(EntryError::UnknownVersion(0)));
 
-    for kind in [0, 28, 255] {
+    for kind in [0, 29, 255] {
         let mut foreign = loaded().encode();
         foreign[0] = kind;
         assert_eq!(Entry::decode(&foreign), Err(EntryError::UnknownKind(kind)));

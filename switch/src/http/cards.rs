@@ -4,13 +4,15 @@ use axum::Json;
 use axum::extract::{Path, State};
 use cekr_issuer::entry::{LoadSource, Reference};
 use cekr_issuer::{Amount, CardId, Seq};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::Api;
 use super::error::ApiError;
 use super::json::{JsonBody, Parameters, page_items};
-use crate::control::{CardView, ChannelsPatch, ControlError, Page, Report};
+use crate::control::{
+    CardView, ChannelsPatch, ControlError, LimitChange, LimitsPatch, Page, Report,
+};
 
 /// What a list of cards may be asked.
 #[derive(Deserialize)]
@@ -61,6 +63,59 @@ pub(super) async fn show(
 #[serde(deny_unknown_fields)]
 pub(super) struct Update {
     channels: Option<Ticks>,
+    limits: Option<OwnLimits>,
+}
+
+/// What is not named stays; null goes back to the programme's.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnLimits {
+    #[serde(default, deserialize_with = "named_limit")]
+    cash_day: LimitChange<u64>,
+    #[serde(default, deserialize_with = "named_limit")]
+    cash_count_day: LimitChange<u32>,
+    #[serde(default, deserialize_with = "named_limit")]
+    pos_day: LimitChange<u64>,
+    #[serde(default, deserialize_with = "named_limit")]
+    online_day: LimitChange<u64>,
+}
+
+impl OwnLimits {
+    fn patch(self) -> Result<LimitsPatch, ApiError> {
+        Ok(LimitsPatch {
+            cash_day: amount_limit(self.cash_day, "cash_day")?,
+            cash_count_day: self.cash_count_day,
+            pos_day: amount_limit(self.pos_day, "pos_day")?,
+            online_day: amount_limit(self.online_day, "online_day")?,
+        })
+    }
+}
+
+/// A limit that is there, be it null.
+fn named_limit<'de, D, T>(from: D) -> Result<LimitChange<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let named = Option::deserialize(from)?;
+    Ok(named.map_or(LimitChange::Programme, LimitChange::Own))
+}
+
+fn amount_limit(
+    change: LimitChange<u64>,
+    name: &'static str,
+) -> Result<LimitChange<Amount>, ApiError> {
+    match change {
+        LimitChange::Keep => Ok(LimitChange::Keep),
+        LimitChange::Programme => Ok(LimitChange::Programme),
+        LimitChange::Own(cents) if cents <= LOAD_MAX => {
+            Ok(LimitChange::Own(Amount::from_minor(cents)))
+        }
+        LimitChange::Own(_) => {
+            let message = "an amount has at most twelve digits of cents";
+            Err(ApiError::invalid("invalid_amount", message).of(name))
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -78,11 +133,20 @@ pub(super) async fn update(
     JsonBody(update): JsonBody<Update>,
 ) -> Result<Json<CardView>, ApiError> {
     let id = named(&api, &token)?;
-    let Some(Ticks { online, abroad, cashpoint }) = update.channels else {
-        return told(&api, api.control().card(id)).await;
-    };
-    let patch = ChannelsPatch { online, abroad, cashpoint };
-    told(&api, api.control().set_channels(id, patch, api.clock().now())).await
+    let (control, now) = (api.control(), api.clock().now());
+    let limits = update.limits.map(OwnLimits::patch).transpose()?;
+    // What may refuse comes first: of two changes in one call none is made alone.
+    if let Some(patch) = limits {
+        control.allow_limits(patch)?;
+    }
+    let mut changed = control.card(id)?;
+    if let Some(Ticks { online, abroad, cashpoint }) = update.channels {
+        changed = control.set_channels(id, ChannelsPatch { online, abroad, cashpoint }, now)?;
+    }
+    if let Some(patch) = limits {
+        changed = control.set_limits(id, patch, now)?;
+    }
+    told(&api, Ok(changed)).await
 }
 
 /// A body that says nothing.

@@ -102,6 +102,9 @@ impl From<ControlError> for ApiError {
             ControlError::Limit(limit) => {
                 ApiError::conflict(limit_name(limit), message).of("amount")
             }
+            ControlError::LimitAboveProgramme(limit) => {
+                ApiError::invalid("limit_above_programme", message).of(limit.name())
+            }
             ControlError::ItemLeft => ApiError::conflict("item_left", message),
             ControlError::ItemTaken => ApiError::conflict("item_taken", message),
             ControlError::NotFound | ControlError::NoSuchItem | ControlError::NoSuchLoad => {
