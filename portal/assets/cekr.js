@@ -1,2 +1,46 @@
 // The website's own script: what a page cannot do with forms and htmx.
 "use strict";
+
+// Passkeys: a form with `data-passkey` asks its `data-begin` what to ask the device, and is sent
+// with the device's answer in its field `credential`.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || !form.dataset.passkey) return;
+  event.preventDefault();
+  answerWithPasskey(form);
+});
+
+async function answerWithPasskey(form) {
+  const fault = (name) => {
+    for (const place of form.querySelectorAll("[data-passkey-fault]")) {
+      place.hidden = place.dataset.passkeyFault !== name;
+    }
+  };
+  fault(null);
+  if (!window.PublicKeyCredential?.parseCreationOptionsFromJSON) return fault("missing");
+  const button = form.querySelector("button");
+  button.disabled = true;
+  try {
+    const body = new URLSearchParams(new FormData(form));
+    const headers = { "X-CSRF-Token": form.elements.csrf.value };
+    const begun = await fetch(form.dataset.begin, { method: "POST", body, headers });
+    // Led to where who they are is proven anew.
+    if (begun.redirected) return void location.assign(begun.url);
+    if (!begun.ok) return fault("refused");
+    const { ceremony, publicKey } = await begun.json();
+    const credential = form.dataset.passkey === "create"
+      ? await navigator.credentials.create({
+          publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(publicKey),
+        })
+      : await navigator.credentials.get({
+          publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey),
+        });
+    form.elements.ceremony.value = ceremony;
+    form.elements.credential.value = JSON.stringify(credential.toJSON());
+    form.submit();
+  } catch {
+    fault("cancelled");
+  } finally {
+    button.disabled = false;
+  }
+}

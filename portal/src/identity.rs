@@ -6,35 +6,108 @@
 //! old it is ([`level`]); which cards it may touch, on [`holder`].
 
 pub mod attempts;
+pub mod audit;
+pub mod back;
+pub mod ceremonies;
+pub mod codes;
+mod devices;
 pub mod holder;
 pub mod level;
 pub mod local_path;
+mod operator;
+pub mod passkeys;
 pub mod posted;
+mod prove;
+mod register;
 pub mod secret;
 pub mod session;
 pub mod sessions;
+mod sign_in;
 
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
 use cekr_switch::control::Durable;
+use webauthn_rs::prelude::Webauthn;
+
+use crate::Portal;
+use crate::settings::Settings;
 
 pub use attempts::Attempts;
+pub use back::{Back, BackFault, NoCard, card_by_back};
 pub use holder::{HolderId, cards_of, held_card};
 pub use level::{Action, Level, StepUp};
 pub use local_path::LocalPath;
 pub use posted::Posted;
 pub use session::{Csrf, SignedIn, Watching};
 
+use ceremonies::Ceremonies;
 use secret::Secret;
 
 /// What identity keeps while the website runs.
 pub struct Identity {
     attempts: Attempts,
+    audit_order: Arc<tokio::sync::Mutex<()>>,
+    ceremonies: Ceremonies,
     secret: Secret,
+    webauthn: Option<Webauthn>,
+}
+
+/// The pages.
+pub fn routes() -> Router<Portal> {
+    Router::new()
+        .route("/register", get(register::show).post(register::judge))
+        .route("/register/begin", post(register::begin))
+        .route("/register/finish", post(register::finish))
+        .route("/sign-in", get(sign_in::show))
+        .route("/sign-in/begin", post(sign_in::begin))
+        .route("/sign-in/finish", post(sign_in::finish))
+        .route("/sign-out", post(sign_in::out))
+        .route("/sign-out/everywhere", post(sign_in::out_everywhere))
+        .route("/prove", get(prove::show))
+        .route("/prove/begin", post(prove::begin))
+        .route("/prove/finish", post(prove::finish))
+        .route("/devices", get(devices::show))
+        .route("/devices/begin", post(devices::begin))
+        .route("/devices/finish", post(devices::finish))
+        .route("/devices/{id}/rename", post(devices::rename))
+        .route("/devices/{id}/remove", post(devices::remove))
+        .route("/devices/card", get(devices::show_card).post(devices::add_card))
+        .route("/sessions/{id}/end", post(devices::end_session))
+}
+
+/// The operator's calls.
+pub fn operator_routes() -> Router<Portal> {
+    Router::new()
+        .route("/v1/cards/{id}/enrolment_codes", post(operator::make_code))
+        .route("/v1/holders", get(operator::find_holder))
+        .route("/v1/holders/{id}/recovery", post(operator::recover))
+        .route("/v1/audit", get(operator::audit))
 }
 
 impl Identity {
-    pub(crate) fn new(durable: &Durable) -> Identity {
+    pub(crate) fn new(durable: &Durable, settings: &Settings) -> Identity {
         let secret = Secret::of(durable);
-        Identity { attempts: Attempts::new(&secret), secret }
+        Identity {
+            attempts: Attempts::new(&secret),
+            audit_order: Arc::default(),
+            ceremonies: Ceremonies::default(),
+            webauthn: passkeys::checker(&settings.public_url),
+            secret,
+        }
+    }
+
+    fn audit_order(&self) -> Arc<tokio::sync::Mutex<()>> {
+        self.audit_order.clone()
+    }
+
+    const fn ceremonies(&self) -> &Ceremonies {
+        &self.ceremonies
+    }
+
+    const fn webauthn(&self) -> Option<&Webauthn> {
+        self.webauthn.as_ref()
     }
 
     /// Wrong pairs of MOK ID and last digits.

@@ -62,7 +62,7 @@ impl Portal {
         let database = Database::open(&settings.database).await?;
         let texts = Texts::built_in()?;
         let assets = Assets::built_in();
-        let identity = Identity::new(&durable);
+        let identity = Identity::new(&durable, &settings);
         let inner = Inner { durable, database, identity, settings, texts, assets };
         Ok(Portal { inner: Arc::new(inner) })
     }
@@ -74,11 +74,13 @@ impl Portal {
             .route("/", get(page::home))
             .route("/language", post(page::language::choose))
             .route("/assets/{name}", get(assets::show))
+            .merge(identity::routes())
             .fallback(page::not_found)
             .layer(from_fn_with_state(self.clone(), page::failed::layer))
             .layer(from_fn(page::headers))
             .with_state(self.clone());
-        Extension { pages: Some(pages), ..Extension::default() }
+        let operator = identity::operator_routes().with_state(self.clone());
+        Extension { pages: Some(pages), operator, ..Extension::default() }
     }
 
     /// The cards.

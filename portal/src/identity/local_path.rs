@@ -70,7 +70,7 @@ pub fn is_htmx(headers: &HeaderMap) -> bool {
 }
 
 const OCTETS_MAX: usize = 512;
-const START: &str = "/card";
+const START: &str = "/cards";
 
 #[cfg(test)]
 mod tests {

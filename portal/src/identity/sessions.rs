@@ -18,7 +18,9 @@ pub enum Face {
 }
 
 impl Face {
-    const fn name(self) -> &'static str {
+    /// The word in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Desk => "desk",
             Self::Holder => "holder",

@@ -124,7 +124,9 @@ impl From<ControlError> for Failed {
             ControlError::AmountTooLarge | ControlError::AmountZero => {
                 Self::Unprocessable("failed-amount")
             }
-            ControlError::Limit(_) => Self::Conflict("failed-limit"),
+            ControlError::Limit(_) | ControlError::LimitAboveProgramme(_) => {
+                Self::Conflict("failed-limit")
+            }
             ControlError::Conflict(_)
             | ControlError::ItemLeft
             | ControlError::ItemTaken
