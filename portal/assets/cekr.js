@@ -44,3 +44,6 @@ async function answerWithPasskey(form) {
     button.disabled = false;
   }
 }
+
+// The stream says that the session is over: what the page shows is for nobody any more.
+document.addEventListener("signed-out", () => location.reload());

@@ -6,6 +6,7 @@
 //!
 //! A folder is a thing that a person does: its handlers, its page, its store.
 
+pub mod card;
 pub mod db;
 pub mod identity;
 pub mod loads;
@@ -20,6 +21,7 @@ use axum::routing::{get, post};
 use cekr_switch::control::Durable;
 use cekr_switch::http::Extension;
 
+use card::live::Streams;
 use db::{Database, DatabaseError};
 use identity::Identity;
 use page::assets::{self, Assets};
@@ -37,6 +39,7 @@ struct Inner {
     database: Database,
     identity: Identity,
     settings: Settings,
+    streams: Streams,
     texts: Texts,
     assets: Assets,
 }
@@ -63,7 +66,8 @@ impl Portal {
         let texts = Texts::built_in()?;
         let assets = Assets::built_in();
         let identity = Identity::new(&durable, &settings);
-        let inner = Inner { durable, database, identity, settings, texts, assets };
+        let streams = Streams::default();
+        let inner = Inner { durable, database, identity, settings, streams, texts, assets };
         Ok(Portal { inner: Arc::new(inner) })
     }
 
@@ -75,6 +79,7 @@ impl Portal {
             .route("/language", post(page::language::choose))
             .route("/assets/{name}", get(assets::show))
             .merge(identity::routes())
+            .merge(card::routes())
             .fallback(page::not_found)
             .layer(from_fn_with_state(self.clone(), page::failed::layer))
             .layer(from_fn(page::headers))
@@ -105,6 +110,12 @@ impl Portal {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// The open pages that are told of their cards.
+    #[must_use]
+    pub fn streams(&self) -> &Streams {
+        &self.inner.streams
     }
 
     /// What is said, in every language.

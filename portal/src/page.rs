@@ -17,6 +17,7 @@ use axum::response::{Html, IntoResponse, Response};
 use cekr_switch::http::ApiError;
 
 use crate::Portal;
+use crate::card::notices;
 use crate::identity::SignedIn;
 use failed::Failure;
 use nonce::Nonce;
@@ -35,6 +36,8 @@ pub struct Page {
     pub signed_in: Option<SignedIn>,
     /// What the hidden field `csrf` of a form has; empty while nobody is signed in.
     pub csrf: String,
+    /// How many notices they have not read.
+    pub notices: usize,
     portal: Portal,
 }
 
@@ -47,8 +50,16 @@ impl Page {
 
     /// The header's links: addresses and the keys of their names.
     #[must_use]
-    pub fn menu(&self) -> &'static [(&'static str, &'static str)] {
-        &[("/load", "menu-load"), ("/fee", "menu-fee"), ("/sign-in", "menu-sign-in")]
+    pub const fn menu(&self) -> &'static [(&'static str, &'static str)] {
+        match self.signed_in {
+            Some(_) => &[
+                ("/cards", "menu-cards"),
+                ("/load", "menu-load"),
+                ("/fee", "menu-fee"),
+                ("/devices", "menu-devices"),
+            ],
+            None => &[("/load", "menu-load"), ("/fee", "menu-fee"), ("/sign-in", "menu-sign-in")],
+        }
     }
 
     /// The languages that the header offers.
@@ -72,7 +83,12 @@ impl FromRequestParts<Portal> for Page {
         let signed_in = SignedIn::find(parts, portal).await.unwrap_or_default();
         let csrf = signed_in.as_ref().map(|who| who.csrf.as_str().to_owned()).unwrap_or_default();
         let path = parts.uri.path().to_owned();
-        Ok(Page { say, path, nonce, signed_in, csrf, portal: portal.clone() })
+        let notices = match &signed_in {
+            // A header without its count is still a header.
+            Some(who) => notices::unread(portal, &who.holder).await.unwrap_or_default(),
+            None => 0,
+        };
+        Ok(Page { say, path, nonce, signed_in, csrf, notices, portal: portal.clone() })
     }
 }
 

@@ -111,6 +111,12 @@ impl Say {
         self.filled(key, &FluentArgs::new())
     }
 
+    /// A text that need not be there.
+    #[must_use]
+    pub fn maybe(&self, key: &str) -> Option<String> {
+        self.bundle.has_message(key).then(|| self.text(key))
+    }
+
     /// A text with one place.
     #[must_use]
     pub fn with<'a>(&self, key: &str, name: &'a str, value: impl Into<FluentValue<'a>>) -> String {
