@@ -14,6 +14,8 @@ mod elements;
 mod oracle;
 #[path = "simulation/read.rs"]
 mod read;
+#[path = "simulation/statements.rs"]
+mod statements;
 #[path = "simulation/totals.rs"]
 mod totals;
 

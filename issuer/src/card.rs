@@ -396,7 +396,9 @@ impl Card {
         for part in transactions.hold(first).filter(|part| part.date == date) {
             let cash = part.cash_of(part.amount_left);
             let held = Spending::of(part.place, cash, part.amount_left);
-            spent.give_back(date, held, cash.minor() > 0);
+            // A reversal may have taken all of the cash and not of the rest: it counts still.
+            let is_counted = !part.cash.is_zero() && !part.amount_left.is_zero();
+            spent.give_back(date, held, is_counted);
         }
         if spent.date() == date {
             spent.add(date, Spending::of(posted.place, posted.cash, posted.amount));

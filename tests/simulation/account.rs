@@ -27,6 +27,8 @@ pub struct Account {
     pub status: CardStatus,
     pub ticks: Channels,
     pub loads: Vec<Load>,
+    /// What was taken back: of which load, by which name, cents.
+    pub taken_back: Vec<(String, String, u64)>,
     pub lines: Vec<Line>,
     expiry: u16,
     limited: bool,
@@ -135,12 +137,21 @@ pub enum Undone {
     Given { cents: u64, class: u16, from: Money },
 }
 
+/// Whether a track 2 has another verification value than zeros: behind the separator follow expiry,
+/// service code, the PIN's five digits, and then its three.
+fn has_verification_value(track: &str) -> bool {
+    let behind = track.trim_start_matches(|c: char| c.is_ascii_digit());
+    let value: String = behind.chars().skip(1 + 12).take(3).collect();
+    value.chars().count() == 3 && value != "000"
+}
+
 impl Account {
     pub fn new(card: &CardSpec) -> Self {
         Self {
             status: card.status,
             ticks: card.ticks,
             loads: Vec::new(),
+            taken_back: Vec::new(),
             lines: Vec::new(),
             expiry: card.expiry,
             limited: card.limited,
@@ -167,7 +178,8 @@ impl Account {
     pub fn balance(&self) -> i128 {
         let loaded: u64 = self.loads.iter().map(|load| load.cents).sum();
         let posted = self.sum(|line| line.money == Money::Posted, |line| line.left + line.fee_left);
-        self.opening + i128::from(loaded) - i128::from(posted)
+        let taken: u64 = self.taken_back.iter().map(|(.., cents)| cents).sum();
+        self.opening + i128::from(loaded) - i128::from(taken) - i128::from(posted)
     }
 
     pub fn available(&self) -> i128 {
@@ -179,6 +191,21 @@ impl Account {
         if self.loads.iter().any(|load| load.reference == reference) {
             return true;
         }
+        let is_possible = self.may_load(cents, now, limits);
+        if is_possible {
+            self.add_load(cents, reference, now);
+        }
+        is_possible
+    }
+
+    /// Loads money whatever stands against it.
+    pub fn add_load(&mut self, cents: u64, reference: &str, now: Now) {
+        let date = now.local_date.packed();
+        self.loads.push(Load { date, cents, reference: reference.to_owned() });
+    }
+
+    /// Whether it takes a load.
+    pub fn may_load(&self, cents: u64, now: Now, limits: bool) -> bool {
         if cents == 0 || self.status == CardStatus::Closed {
             return false;
         }
@@ -195,8 +222,24 @@ impl Account {
                 return false;
             }
         }
-        self.loads.push(Load { date, cents, reference: reference.to_owned() });
         true
+    }
+
+    /// Takes back a part of a load; tells whether that is possible.
+    pub fn refund_load(&mut self, load: &str, name: &str, cents: u64) -> bool {
+        let Some(loaded) = self.loads.iter().find(|known| known.reference == load) else {
+            return false;
+        };
+        let of_load = || self.taken_back.iter().filter(|(of, ..)| of == load);
+        if of_load().any(|(_, known, _)| known == name) {
+            return true;
+        }
+        let taken: u64 = of_load().map(|(.., cents)| cents).sum();
+        let is_possible = cents > 0 && taken + cents <= loaded.cents;
+        if is_possible {
+            self.taken_back.push((load.to_owned(), name.to_owned(), cents));
+        }
+        is_possible
     }
 
     fn newest(&self, matches: impl Fn(&Line) -> bool) -> Option<usize> {
@@ -467,6 +510,11 @@ impl Account {
             if needs_chip {
                 return Err(say("57"));
             }
+        }
+        // The world's stripes have zeros in place of a verification value: other digits are a
+        // flipped bit's, and wrong.
+        if read.told.text(35).is_some_and(has_verification_value) {
+            return Err(say(if read.is_online { "14" } else { "82" }));
         }
         let forgiven = self.judge_pin(read, needs_chip || ask == Ask::PinChange)?;
         let approved = Verdict { has_auth_code: true, ..say("00") };

@@ -10,7 +10,8 @@ use cekr_issuer::{CardStatus, Channels, Now};
 
 use crate::account::{Account, Money, Undone};
 use crate::read::{Ask, Key, Read, read_key, read_money, read_reversal, stranger};
-use crate::support::{CardSpec, Told, luhn_holds};
+use crate::statements::BankBook;
+use crate::support::{CardSpec, FIRST_MOK_ID, Told, luhn_holds};
 use crate::totals::{Booked, Kind, Totals};
 
 /// The settings of a world, as plain numbers; zero switches a limit off.
@@ -81,6 +82,10 @@ pub struct Oracle {
     accounts: BTreeMap<u64, Account>,
     answered: BTreeMap<Key, Answered>,
     booked: Vec<Booked>,
+    /// The numbers on the cards' backs.
+    backs: BTreeMap<u32, u64>,
+    /// What the bank told.
+    pub bank: BankBook,
     newest: Option<(u64, usize)>,
 }
 
@@ -110,7 +115,8 @@ impl Oracle {
     pub fn new(rules: Rules, cards: &[CardSpec]) -> Self {
         let accounts = cards.iter().map(|card| (card.pan, Account::new(card))).collect();
         let (answered, booked) = (BTreeMap::new(), Vec::new());
-        Self { rules, accounts, answered, booked, newest: None }
+        let backs = (FIRST_MOK_ID..).zip(cards.iter().map(|card| card.pan)).collect();
+        Self { rules, accounts, answered, booked, backs, bank: BankBook::default(), newest: None }
     }
 
     /// Balance and available of a card at a moment, in cents.
@@ -365,5 +371,36 @@ impl Oracle {
     pub fn load(&mut self, pan: u64, cents: u64, reference: &str, now: Now) -> bool {
         let limits = self.rules.limits;
         self.accounts.get_mut(&pan).unwrap().load(cents, reference, now, limits)
+    }
+
+    /// Whether a card takes a load.
+    pub fn may_load(&self, pan: u64, cents: u64, now: Now) -> bool {
+        self.accounts[&pan].may_load(cents, now, self.rules.limits)
+    }
+
+    /// Loads a card whatever stands against it.
+    pub fn add_load(&mut self, pan: u64, cents: u64, reference: &str, now: Now) {
+        self.accounts.get_mut(&pan).unwrap().add_load(cents, reference, now);
+    }
+
+    /// Takes back what the bank took.
+    pub fn take(&mut self, pan: u64, cents: u64) {
+        let taken_back = &mut self.accounts.get_mut(&pan).unwrap().taken_back;
+        taken_back.push(("the bank's".to_owned(), String::new(), cents));
+    }
+
+    /// Takes back a part of a load; tells whether that is possible.
+    pub fn refund_load(&mut self, pan: u64, load: &str, name: &str, cents: u64) -> bool {
+        self.accounts.get_mut(&pan).unwrap().refund_load(load, name, cents)
+    }
+
+    /// Whether a card is closed.
+    pub fn is_closed(&self, pan: u64) -> bool {
+        self.accounts[&pan].status == CardStatus::Closed
+    }
+
+    /// The card with this number on its back.
+    pub fn pan_of(&self, mok_id: u32) -> Option<u64> {
+        self.backs.get(&mok_id).copied()
     }
 }

@@ -9,6 +9,7 @@ use cekr_issuer::{CardStatus, Channels, Now};
 use cekr_terminal_sim::moment::Moment;
 use cekr_terminal_sim::random::Random;
 
+use crate::bank::BankDraws;
 use crate::oracle::{PINS, Rules};
 use crate::support::{
     CardSpec, DAY_MS, DIALECTS, Dialect, Told, actual, after_ms, original_of, pan_of, pin_block,
@@ -49,6 +50,7 @@ pub struct World {
     pub(crate) totals: BTreeMap<Option<String>, Told>,
     /// The family that the message being made belongs to.
     of: Option<usize>,
+    pub(crate) bank: Option<BankDraws>,
 }
 
 /// A request that went out.
@@ -109,6 +111,7 @@ impl World {
             late: Vec::new(),
             totals: BTreeMap::new(),
             of: None,
+            bank: BankDraws::new(seed),
         }
     }
 

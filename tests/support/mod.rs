@@ -311,7 +311,7 @@ impl Bank {
 
     /// A switch over a shard; the cards are issued to it.
     pub fn over(shard: Shard, dialect: Dialect, policy: Policy, cards: &[CardSpec]) -> Self {
-        for (mok_id, card) in (100_000_001..).zip(cards) {
+        for (mok_id, card) in (FIRST_MOK_ID..).zip(cards) {
             let pin = Some(Pin::parse(card.pin.as_bytes()).unwrap());
             let controls = Controls {
                 status: card.status,
@@ -425,15 +425,20 @@ impl Bank {
         }
         assert_eq!(books.total(cekr_issuer::books::Account::CardLiability), balance);
         assert_eq!(books.held(), held, "holds of the books and of the cards");
+        let suspense = shard.statements().lock().total();
+        assert_eq!(books.total(cekr_issuer::books::Account::Suspense), suspense);
     }
 }
+
+/// The number on the back of the first card; the others' follow.
+pub const FIRST_MOK_ID: u32 = 100_000_001;
 
 /// The card with this ordinal.
 pub fn id_of(ordinal: u32) -> cekr_issuer::CardId {
     cekr_issuer::CardId(ordinal)
 }
 
-/// Both shards hold the same cards, bit for bit.
+/// Both shards hold the same cards and know the same of statements, bit for bit.
 pub fn same_cards(one: &Shard, other: &Shard) {
     assert_eq!(one.cards().len(), other.cards().len());
     for ordinal in 0..one.cards().len() {
@@ -443,6 +448,8 @@ pub fn same_cards(one: &Shard, other: &Shard) {
         assert_eq!(one.controls(), other.controls(), "controls of card {ordinal} after replay");
         assert_eq!(one.pan(), other.pan());
     }
+    let (one, other) = (one.statements().lock(), other.statements().lock());
+    assert_eq!(*one, *other, "statements after replay");
 }
 
 /// Tells a story in every dialect to ana's bank, and audits the books at its end.
