@@ -14,6 +14,7 @@ use crate::api::{Api, ApiArgs, data};
   cekr card list
   cekr card set ana abroad=off
   cekr card load ana 200.00
+  cekr card code ana
   cekr card history ana --json")]
 pub struct CardArgs {
     #[command(flatten)]
@@ -30,6 +31,12 @@ enum CardCommand {
     /// Put a card in use that was issued as not activated
     #[command(after_help = "Example:\n  cekr card activate gita")]
     Activate {
+        /// The card's name
+        name: String,
+    },
+    /// Make the one-time code with which its holder registers a card at the website
+    #[command(after_help = "Example:\n  cekr card code ana")]
+    Code {
         /// The card's name
         name: String,
     },
@@ -123,6 +130,7 @@ pub fn run(args: &CardArgs) -> ExitCode {
     match answer(&api, &args.command) {
         Ok(Answer::Card(card)) => print(&[card], args.json, show_card),
         Ok(Answer::Cards(cards)) => print(&cards, args.json, show_card_line),
+        Ok(Answer::Code(code)) => print(&[code], args.json, show_code),
         Ok(Answer::Entries(entries)) => print(&entries, args.json, show_entry),
         Err(message) => {
             eprintln!("error: {message}");
@@ -134,6 +142,7 @@ pub fn run(args: &CardArgs) -> ExitCode {
 enum Answer {
     Card(Value),
     Cards(Vec<Value>),
+    Code(Value),
     Entries(Vec<Value>),
 }
 
@@ -144,6 +153,14 @@ fn answer(api: &Api, command: &CardCommand) -> Result<Answer, String> {
     };
     match command {
         CardCommand::Activate { name } => act(name, "activate", &json!({})),
+        CardCommand::Code { name } => {
+            let card = api.find(name)?;
+            let path = format!("/v1/cards/{}/enrolment_codes", text(&card, "id"));
+            let made = api.post(&path, &json!({}))?;
+            Ok(Answer::Code(json!({
+                "name": name, "mok_id": text(&card, "mok_id"), "code": text(&made, "code"),
+            })))
+        }
         CardCommand::History { name, limit } => {
             let path = format!("/v1/cards/{}/transactions?limit={limit}", api.id_of(name)?);
             Ok(Answer::Entries(data(&api.get(&path)?)))
@@ -203,7 +220,7 @@ fn drawn_reference() -> String {
     format!("cli-{:016x}", u64::from_be_bytes(octets))
 }
 
-/// A query value: what is no letter or digit becomes `%XX`.
+/// Prints each value on a line of its own, or in words.
 fn print(values: &[Value], json: bool, show: fn(&Value) -> String) -> ExitCode {
     let mut out = std::io::stdout().lock();
     for value in values {
@@ -229,6 +246,16 @@ fn show_card(card: &Value) -> String {
         tick(card, "cashpoint"),
         text(card, "mok_id"),
         text(card, "id"),
+    )
+}
+
+fn show_code(made: &Value) -> String {
+    format!(
+        "{}\n  code {} (shown once)\n  next: the holder opens /register and gives it with the MOK \
+         ID {} and the last six digits of the card's number",
+        text(made, "name"),
+        text(made, "code"),
+        text(made, "mok_id"),
     )
 }
 
