@@ -3,8 +3,8 @@
 //!
 //! An entry says what balance and what available money its card had after it. The audit works
 //! both out anew, once by applying the entry to the card as the switch does and once by adding up
-//! what the entry posts to the card's account, and compares. It holds one card's state a card and
-//! the keys of one to two days, never the journal.
+//! what the entry posts to the card's account, and compares. It holds one card's state a card,
+//! the keys of one to two days and those of a year's bank lines, never the journal.
 //!
 //! ```
 //! use cekr_switch::audit::Audit;
@@ -21,12 +21,15 @@ use foldhash::fast::RandomState;
 use cekr_issuer::books::{Account, Books, postings};
 use cekr_issuer::{Balance, Card, CardId, Entry, Fact, RequestKey, Seq};
 
+use crate::statements::Statements;
+
 /// What was worked out so far.
 #[derive(Default)]
 pub struct Audit {
     cards: HashMap<CardId, Audited, RandomState>,
     keys: Keys,
     books: Books,
+    statements: Statements,
     entries: u64,
     newest_at: u64,
     begins: Begins,
@@ -97,6 +100,13 @@ pub enum Finding {
         /// By which entry.
         first: Seq,
     },
+    /// Suspense does not hold what its items come to.
+    Suspense {
+        /// The items, in cents.
+        items: i128,
+        /// The account.
+        account: i128,
+    },
     /// Its postings do not sum to zero.
     Postings {
         /// What they sum to, in cents.
@@ -124,6 +134,7 @@ impl Finding {
             Self::KeyTwice { .. } => "key_twice",
             Self::Link { .. } => "link",
             Self::Postings { .. } => "postings",
+            Self::Suspense { .. } => "suspense",
             Self::Time { .. } => "time",
             Self::Unissued => "unissued",
         }
@@ -161,6 +172,9 @@ impl fmt::Display for Finding {
                 write!(f, "it names entry {named} as its card's last one, which was {last}")
             }
             Self::Postings { sum } => write!(f, "its postings come to {sum} cents"),
+            Self::Suspense { items, account } => {
+                write!(f, "items in suspense come to {items} cents, and its account to {account}")
+            }
             Self::Time { back_ms } => {
                 write!(f, "it was made {back_ms} ms before the entry in front of it")
             }
@@ -206,6 +220,7 @@ impl Audit {
             tell(Finding::Postings { sum });
         }
         self.books.add(entry);
+        self.statements.see(seq, entry);
         if let Some(answered) = entry.answered()
             && let Some(first) = self.keys.answered_before(&answered.key, seq, entry.at)
         {
@@ -261,6 +276,10 @@ impl Audit {
         let (cards, books) = (self.cards.values().map(held).sum(), self.books.held());
         if cards != books && self.begins == Begins::First {
             findings.push(Finding::Held { cards, books });
+        }
+        let (items, account) = (self.statements.total(), self.books.total(Account::Suspense));
+        if items != account && self.begins == Begins::First {
+            findings.push(Finding::Suspense { items, account });
         }
         findings
     }
@@ -397,6 +416,37 @@ mod tests {
         missing.remove(0);
         assert_eq!(findings(&missing), [(2, "unissued")]);
         assert_eq!(changed(1, |entry| entry.previous = Seq(7)), [(2, "link")]);
+    }
+
+    #[test]
+    fn suspense_holds_what_its_items_come_to() {
+        use cekr_issuer::entry::{BankLine, StatementKey, SuspenseReason};
+
+        use crate::control::Control;
+        use crate::statements::{LineKind, LineTarget, StatementLine};
+
+        let journal = Journal::memory(&JournalConfig { recent_max: 8, ..JournalConfig::default() });
+        let keyring = Keyring::ephemeral(&mut |out| out.fill(7));
+        let sizes = AnswersConfig { answers_max: 64, window_min_ms: 0 };
+        let shard = crate::sync::Arc::new(Shard::new(journal, keyring, sizes));
+        let control = Control::new(shard.clone(), crate::sync::Arc::default());
+        let lines = [1, 2].map(|number| StatementLine {
+            line: BankLine { key: StatementKey([number; 16]), booked_on: NOW.local_date },
+            amount: Amount::from_minor(20_00),
+            kind: LineKind::Credit(LineTarget::Suspense {
+                reason: SuspenseReason::BadParts,
+                mok_id: None,
+            }),
+        });
+        control.post_lines(&lines, NOW).unwrap();
+        control.return_to_payer(Seq(1), NOW).unwrap();
+        let mut entries: Vec<_> =
+            (1..=3).map(|seq| (Seq(seq), shard.entry(Seq(seq)).unwrap())).collect();
+        assert_eq!(findings(&entries), []);
+        if let Fact::SuspenseReleased(released) = &mut entries.last_mut().unwrap().1.fact {
+            released.amount = Balance::from_minor(19_99);
+        }
+        assert_eq!(findings(&entries), [(0, "suspense")]);
     }
 
     #[test]

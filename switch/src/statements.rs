@@ -114,6 +114,12 @@ impl Statements {
         self.items.values().map(|item| i128::from(item.held.amount.minor())).sum()
     }
 
+    /// Keys of lines that are kept, and items in suspense.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        (self.keys.len() as u64, self.items.len() as u64)
+    }
+
     /// Whether no line more can be posted.
     fn is_full(&self) -> bool {
         self.keys.len() >= STATEMENT_KEYS_MAX || self.items.len() >= SUSPENSE_ITEMS_MAX

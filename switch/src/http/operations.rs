@@ -38,6 +38,10 @@ pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
     text.single("cekr_journal_failed", "gauge", "1 after a write or sync failed.", failed);
     let cards = u64::from(api.control().shard().cards().len());
     text.single("cekr_cards", "gauge", "Cards of this switch.", cards);
+    let (keys, items) = api.control().shard().statements().lock().counts();
+    let help = "Lines of bank statements that are known again.";
+    text.single("cekr_statement_keys", "gauge", help, keys);
+    text.single("cekr_suspense_items", "gauge", "Items that wait in suspense.", items);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], text.finish())
 }
