@@ -113,6 +113,16 @@ impl<P: Purpose> Key<P> {
         two_parts.zeroize();
         key
     }
+
+    /// The first two parts as a key for something else, where a definition says so. What was
+    /// expanded is taken over: to expand it anew costs as much as the rest of a derivation.
+    pub(crate) fn two_parts_as<Q: Purpose>(&self) -> Key<Q> {
+        if self.len_octets > 16 {
+            return Key::from_two_parts(&self.two_parts());
+        }
+        let Self { octets, len_octets, ref cipher, .. } = *self;
+        Key { octets, len_octets, cipher: cipher.clone(), purpose: PhantomData }
+    }
 }
 
 impl Key<Cvk> {

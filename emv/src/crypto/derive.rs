@@ -98,7 +98,7 @@ pub fn session_visa_script<P: CardPurpose>(mk: &Key<P>, atc: Atc) -> Key<P::Sess
 
 /// The card's own key in place of a session key, as CVN 10 and 17 have it.
 pub fn session_none<P: CardPurpose>(mk: &Key<P>) -> Key<P::Session> {
-    Key::derived_without_parity(mk.two_parts())
+    mk.two_parts_as()
 }
 
 /// The session key of EMV's tree, which EMV 4.2 dropped; cards of that time still carry it.
