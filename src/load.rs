@@ -8,11 +8,12 @@ use std::time::Duration;
 use cekr_iso8583::{Framing, Spec};
 use cekr_terminal_sim::load::report::{Latency, LoadReport};
 use cekr_terminal_sim::load::threshold::{self, Threshold};
-use cekr_terminal_sim::load::{self, Connections, LoadError, LoadPlan, Pace};
+use cekr_terminal_sim::load::{self, Connections, Counters, LoadError, LoadPlan, Pace};
 use cekr_terminal_sim::mix::Mix;
 use serde_json::{Value, json};
 
 use crate::cards;
+use crate::{chip_counter, terminal};
 
 /// Sends many messages and measures the answers, from the moment each should have started
 #[derive(Debug, clap::Args)]
@@ -23,7 +24,9 @@ use crate::cards;
 
 A mix file holds weights, one a line: purchase, withdrawal, ecommerce, abroad, balance, reversal,
 refund, echo. Latencies count from the intended start; the ones from sending stand beside them.
-Cards run empty: give --cards a file with large balances and limits = \"off\", the one that the
+Inserted cards have chips: their cryptograms are made before the run (--rate), else when they are
+sent (--max). A chip's counter ends, so that a run has at most 16,000 of each card; what it sends
+behind them is declined 82, and more cards have more. Cards run empty: give --cards a file with large balances and limits = \"off\", the one that the
 switch was started with.")]
 pub struct LoadArgs {
     /// Messages a second over all connections (5000, 20k, 1.5M): open loop
@@ -118,9 +121,26 @@ fn plan(args: &LoadArgs) -> Result<LoadPlan, String> {
         timeout: args.timeout,
         mix: args.mix.as_deref().map_or(Ok(Mix::TOWN), read_mix)?,
         holders: records.iter().filter_map(cards::CardRecord::holder).collect(),
+        counters: Some(counters(args, records.len())),
         seed: args.seed,
     })
 }
+
+/// Counters of this machine's chips for one run: as many as the cards may need, as far as a chip's
+/// life allows.
+fn counters(args: &LoadArgs, card_count: usize) -> Counters {
+    let sent = args.rate.map(|rate| u128::from(rate) * args.duration.as_millis() / 1_000);
+    // Less than half of a mix is inserted cards; what is drawn by chance is more for some.
+    let each = sent.map(|sent| sent / 2 / card_count.max(1) as u128 + COUNTERS_MIN);
+    let count = each.map_or(COUNTERS_MAX, |each| u16::try_from(each).unwrap_or(COUNTERS_MAX));
+    let count = count.min(COUNTERS_MAX);
+    Counters { first: chip_counter::take(count, terminal::clock().as_secs()), count }
+}
+
+/// Counters of a run that sends little: each connection's templates take some.
+const COUNTERS_MIN: u128 = 2_000;
+/// A quarter of a chip's life.
+const COUNTERS_MAX: u16 = 16_000;
 
 fn conclude(args: &LoadArgs, report: &LoadReport) -> ExitCode {
     let limits = || args.fail_if.iter().flat_map(|limits| &limits.0);

@@ -59,4 +59,4 @@ impl Card {
 }
 
 /// The sequence number (5F34) of our test cards.
-const CHIP_SEQUENCE: u8 = 0x01;
+pub(crate) const CHIP_SEQUENCE: u8 = 0x01;

@@ -40,6 +40,7 @@ pub mod moment;
 pub mod outcome;
 pub mod place;
 pub mod pos;
+pub mod quick_chip;
 pub mod random;
 pub mod reply;
 #[cfg(feature = "screen")]

@@ -30,6 +30,7 @@ use self::report::{LoadReport, Tally};
 use crate::clock::{Stopwatch, wall};
 use crate::mix::Mix;
 use crate::moment::Moment;
+use crate::quick_chip::QuickChip;
 use crate::world::Holder;
 
 /// What a run does.
@@ -55,9 +56,24 @@ pub struct LoadPlan {
     pub mix: Mix,
     /// Whose cards are used.
     pub holders: Vec<Holder>,
+    /// Which counters the chips of these cards may use; without them cards have none.
+    pub counters: Option<Counters>,
     /// Decides cards, places and sums.
     pub seed: u64,
 }
+
+/// Counters that each of a run's chips has for itself. A chip whose counters are used up sends its
+/// last cryptogram again, which is declined as a replay.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Counters {
+    /// Where the chips stand.
+    pub first: u16,
+    /// How many more transactions they make.
+    pub count: u16,
+}
+
+/// The chips of a run's cards, in the order of the holders.
+pub(crate) type Chips = Vec<Option<QuickChip>>;
 
 /// A number of connections, at least one and at most [`CONNECTIONS_MAX`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -87,6 +103,7 @@ impl LoadPlan {
             timeout: Duration::from_secs(5),
             mix: Mix::TOWN,
             holders: vec![],
+            counters: None,
             seed: 1,
         }
     }
@@ -162,7 +179,15 @@ fn check(plan: &LoadPlan) -> Result<(), LoadError> {
 }
 
 async fn drive(plan: &LoadPlan) -> Result<LoadReport, LoadError> {
-    let mut connections = open(plan).await?;
+    let mut chips: Chips = plan.counters.map_or_else(Vec::new, |Counters { first, count }| {
+        let chip =
+            |holder: &Holder| QuickChip::new(&holder.card, holder.pin.as_ref(), first, count);
+        plan.holders.iter().map(chip).collect()
+    });
+    let mut connections = open(plan, &mut chips).await?;
+    if let Pace::PerSecond(_) = plan.pace {
+        prepare(&mut connections, ns(plan.duration), &mut chips);
+    }
     let watch = Stopwatch::start();
     let start = wall();
     let duration_ns = ns(plan.duration);
@@ -175,7 +200,7 @@ async fn drive(plan: &LoadPlan) -> Result<LoadReport, LoadError> {
         let sent_before = tally.sent;
         let mut progress = false;
         for connection in &mut connections {
-            connection.fill(now_ns, duration_ns, moment, &mut tally);
+            connection.fill(now_ns, duration_ns, moment, (&mut tally, &mut chips));
             progress |= connection.flush(&mut tally);
             progress |= connection.drain(&watch, &mut tally);
         }
@@ -203,14 +228,35 @@ async fn drive(plan: &LoadPlan) -> Result<LoadReport, LoadError> {
     Ok(tally.report(elapsed_ns.max(sent_until_ns)))
 }
 
-async fn open(plan: &LoadPlan) -> Result<Vec<Connection>, LoadError> {
+/// Has the chips make what the run will send, in the order in which it is due: a chip counts, and
+/// an issuer takes no counter that lies far below the last one. A closed loop has no such order,
+/// and a long run more than is kept: there chips are asked when a message is sent.
+fn prepare(connections: &mut [Connection], end_ns: u64, chips: &mut Chips) {
+    let mut at = 0;
+    let count = |connections: &[Connection]| -> usize {
+        connections.iter().map(Connection::prepared_count).sum()
+    };
+    while count(connections) < PREPARED_MAX {
+        let mut is_due = false;
+        for connection in &mut *connections {
+            is_due |= connection.prepare(at, end_ns, chips);
+        }
+        if !is_due {
+            return;
+        }
+        at += 1;
+    }
+}
+
+async fn open(plan: &LoadPlan, chips: &mut Chips) -> Result<Vec<Connection>, LoadError> {
     let mut connections = Vec::with_capacity(plan.connections.0);
     let now: Moment = wall();
     for number in 0..plan.connections.0 {
         let refused = |source| LoadError::Connect { to: plan.to.clone(), source };
         let stream = TcpStream::connect(&plan.to).await.map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
-        let templates = template::templates(plan, number, now).map_err(LoadError::Unwritable)?;
+        let templates =
+            template::templates(plan, number, now, chips).map_err(LoadError::Unwritable)?;
         connections.push(Connection::new(stream, plan, number, templates, now));
     }
     Ok(connections)
@@ -242,6 +288,8 @@ fn ns(duration: Duration) -> u64 {
 
 /// Most connections of a run.
 pub const CONNECTIONS_MAX: usize = 4096;
+/// Most cryptograms that are made before a run, some twenty octets each.
+const PREPARED_MAX: usize = 1 << 20;
 /// Most requests under way on a connection.
 pub const DEPTH_MAX: usize = 4096;
 /// How much earlier than due the runtime's timer is set.

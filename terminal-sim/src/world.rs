@@ -20,12 +20,14 @@ use cekr_emv::pin::Pin;
 use cekr_iso8583::{Spec, WriteError};
 
 use crate::card::Card;
+use crate::chip_session::kind;
 use crate::device::pin_pad::EncipheredPin;
 use crate::form::{self, Cause, Entry, Original, Tender};
 use crate::message::Message;
 use crate::mix::{Kind, Mix};
 use crate::moment::{Moment, digits};
 use crate::place::Place;
+use crate::quick_chip::{QuickChip, Request, Terms, packed};
 use crate::random::Random;
 
 /// A person with a card.
@@ -99,6 +101,8 @@ pub struct WorldStep {
     pub repeats: Option<u64>,
     /// The step that this one takes back.
     pub reverses: Option<u64>,
+    /// What its chip was asked and said.
+    pub chip: Option<(Terms, Request)>,
 }
 
 /// What a bad line does to a message. Places are draws that are reduced to the length.
@@ -175,6 +179,8 @@ pub struct World {
     number: u64,
     stans: Vec<u32>,
     places: Vec<Place>,
+    /// The holders' chips; without one a card that is inserted says nothing in DE 55.
+    chips: Vec<Option<QuickChip>>,
     /// The last messages, for repeats and reversals; bounded.
     past: VecDeque<WorldStep>,
 }
@@ -187,7 +193,20 @@ impl World {
         let mut random = Random::new(config.seed);
         let stans = places.iter().map(|_| stan(random.below(999_999))).collect();
         let now = config.start;
-        Self { config, random, now, number: 0, stans, places, past: VecDeque::new() }
+        let (chips, past) = (Vec::new(), VecDeque::new());
+        Self { config, random, now, number: 0, stans, places, chips, past }
+    }
+
+    /// The same where inserted cards have these chips, in the order of the holders.
+    #[must_use]
+    pub fn with_chips(self, chips: Vec<Option<QuickChip>>) -> Self {
+        Self { chips, ..self }
+    }
+
+    /// The chips, as far as they have counted.
+    #[must_use]
+    pub fn into_chips(self) -> Vec<Option<QuickChip>> {
+        self.chips
     }
 
     /// Who has a card here.
@@ -290,11 +309,16 @@ impl World {
             }
         };
         let place = self.place(at).clone();
-        let message = self.message(kind, &place, &person);
-        self.finished(kind, Some(holder), at, message)
+        let (message, chip) = self.message(kind, &place, (holder, &person));
+        WorldStep { chip, ..self.finished(kind, Some(holder), at, message) }
     }
 
-    fn message(&mut self, kind: Kind, place: &Place, person: &Holder) -> Message {
+    fn message(
+        &mut self,
+        kind: Kind,
+        place: &Place,
+        (holder, person): (usize, &Holder),
+    ) -> (Message, Option<(Terms, Request)>) {
         let notes = (self.random.below(12) + 1) * 10_00;
         let cents = self.price();
         let entry = self.entry();
@@ -306,23 +330,57 @@ impl World {
             tender.pin = typed();
         }
         let is_cash = place.mcc == 6011;
-        if is_cash && matches!(entry, Entry::Key | Entry::Contactless) {
+        // A cashpoint reads the chip of a card that has one.
+        let has_chip = self.chips.get(holder).is_some_and(Option::is_some);
+        if is_cash && (has_chip || matches!(entry, Entry::Key | Entry::Contactless)) {
             tender.entry = Entry::Chip;
             tender.pin = typed();
         }
         match kind {
             Kind::Abroad | Kind::Withdrawal if is_cash => {
-                form::withdrawal(place, &tender, notes, 0)
+                let chip = self.ask_chip(holder, &mut tender, place, (kind::CASH, notes, 0));
+                (form::withdrawal(place, &tender, notes, 0), chip)
             }
-            Kind::Balance => form::balance(place, &tender),
-            Kind::Ecommerce => form::web_purchase(place, &person.card, cents, None),
-            Kind::Refund => form::refund(place, &tender, cents, &Original::default()),
+            Kind::Balance => {
+                let chip = self.ask_chip(holder, &mut tender, place, (kind::BALANCE, 0, 0));
+                (form::balance(place, &tender), chip)
+            }
+            Kind::Ecommerce => (form::web_purchase(place, &person.card, cents, None), None),
+            Kind::Refund => (form::refund(place, &tender, cents, &Original::default()), None),
             Kind::Abroad | Kind::Echo | Kind::Purchase | Kind::Reversal | Kind::Withdrawal => {
                 let cashback = self.random.per_mille(30).then_some(20_00);
-                let total = cents + cashback.unwrap_or(0);
-                form::purchase(place, &tender, total, cashback)
+                let back = cashback.unwrap_or(0);
+                let total = cents + back;
+                let code = if back > 0 { kind::CASHBACK } else { kind::PURCHASE };
+                let chip = self.ask_chip(holder, &mut tender, place, (code, total, back));
+                (form::purchase(place, &tender, total, cashback), chip)
             }
         }
+    }
+
+    /// Puts what the card's chip says into the tender, where it is inserted and has one.
+    fn ask_chip(
+        &mut self,
+        holder: usize,
+        tender: &mut Tender,
+        place: &Place,
+        (kind, amount, cashback): (u8, u64, u64),
+    ) -> Option<(Terms, Request)> {
+        let chip = self.chips.get_mut(holder)?.as_mut()?;
+        (tender.entry == Entry::Chip).then_some(())?;
+        let [a, b, c, d, ..] = self.random.next().to_be_bytes();
+        let terms = Terms {
+            amount,
+            cashback,
+            kind,
+            country: packed(place.country_number().unwrap_or(0).into()),
+            date: self.now.packed_date(),
+            has_pin: tender.pin.is_some(),
+            unpredictable_number: [a, b, c, d],
+        };
+        let request = chip.ask(&terms)?;
+        tender.chip = Some(chip.data(&terms, &request));
+        Some((terms, request))
     }
 
     /// Many small sums, few large ones: a coffee to a bicycle.
@@ -382,6 +440,7 @@ impl World {
             damage: Damage::None,
             repeats: None,
             reverses: None,
+            chip: None,
         }
     }
 }

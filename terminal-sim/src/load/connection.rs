@@ -1,15 +1,17 @@
 //! One connection of a load run: its schedule, its ring of outstanding requests, its buffers.
 
 use core::task::{Context, Poll};
+use std::collections::VecDeque;
 
 use cekr_iso8583::{Framing, Spec, Step, View};
 use tokio::net::TcpStream;
 
 use super::report::Tally;
-use super::template::{Stamp, Template, terminal};
-use super::{LoadPlan, Pace};
+use super::template::{ChipPart, Stamp, Template, terminal};
+use super::{Chips, LoadPlan, Pace};
 use crate::clock::Stopwatch;
 use crate::moment::Moment;
+use crate::quick_chip::Request;
 use crate::random::Random;
 
 /// A terminal that sends its templates in turn.
@@ -24,6 +26,8 @@ pub(crate) struct Connection {
     templates: Vec<Template>,
     /// What each template was last sent with, for reversals.
     stamps: Vec<Stamp>,
+    /// What chips say to the messages to come, made before the run, in their order.
+    prepared: VecDeque<Option<Request>>,
     template_next: usize,
     stan_next: u32,
     /// When the next message should start, in nanoseconds since the run began.
@@ -77,6 +81,7 @@ impl Connection {
             depth: plan.depth,
             stamps: vec![Stamp::default(); templates.len()],
             templates,
+            prepared: VecDeque::new(),
             template_next: 0,
             stan_next: u32::try_from(first).unwrap_or(0) + 1,
             due_ns: offset_ns,
@@ -96,6 +101,25 @@ impl Connection {
     /// Requests without an answer so far.
     pub(crate) fn under_way_count(&self) -> usize {
         self.under_way
+    }
+
+    /// Has chips make what the message number `at` of this connection needs, if it is sent before
+    /// `end_ns`. False when it will not be sent.
+    pub(crate) fn prepare(&mut self, at: u64, end_ns: u64, chips: &mut Chips) -> bool {
+        if self.due_of(at) >= end_ns {
+            return false;
+        }
+        let place = usize::try_from(at).unwrap_or(0).checked_rem(self.templates.len());
+        let template = place.and_then(|place| self.templates.get(place));
+        if let Some(part) = template.and_then(Template::chip) {
+            self.prepared.push_back(ask(chips, part));
+        }
+        true
+    }
+
+    /// Requests of chips that stand ready.
+    pub(crate) fn prepared_count(&self) -> usize {
+        self.prepared.len()
     }
 
     /// True once the stream is gone.
@@ -126,7 +150,13 @@ impl Connection {
 
     /// Puts into the buffer what is due and may be under way. What was due before `end_ns` is sent
     /// after it too, when the switch had stalled; a closed loop sends nothing more.
-    pub(crate) fn fill(&mut self, now_ns: u64, end_ns: u64, moment: Moment, tally: &mut Tally) {
+    pub(crate) fn fill(
+        &mut self,
+        now_ns: u64,
+        end_ns: u64,
+        moment: Moment,
+        (tally, chips): (&mut Tally, &mut Chips),
+    ) {
         if self.stream.is_none() || self.is_done || self.out.len() >= OUT_OCTETS {
             return;
         }
@@ -146,20 +176,29 @@ impl Connection {
             let Some(slot) = self.slots.get_mut(slot_of(stamp.stan, count)) else { break };
             *slot = Slot { stamp, intended_ns, sent_ns: now_ns };
             self.under_way += 1;
-            self.write(stamp);
+            self.write(stamp, chips);
             self.sent_count += 1;
             tally.sent += 1;
-            let passed = (self.interval * u128::from(self.sent_count)) >> 32;
-            self.due_ns = self.offset_ns.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX));
+            self.due_ns = self.due_of(self.sent_count);
         }
     }
 
-    fn write(&mut self, stamp: Stamp) {
+    /// When the message number `at` should start.
+    fn due_of(&self, at: u64) -> u64 {
+        let passed = (self.interval * u128::from(at)) >> 32;
+        self.offset_ns.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
+    }
+
+    fn write(&mut self, stamp: Stamp, chips: &mut Chips) {
         let at = self.template_next;
         self.template_next = if at + 1 < self.templates.len() { at + 1 } else { 0 };
         if let Some(template) = self.templates.get(at) {
             let original = template.original().and_then(|at| self.stamps.get(at)).copied();
-            template.write(stamp, original, &mut self.out);
+            // What was not made ahead is made now: the message waits for it.
+            let request = template
+                .chip()
+                .and_then(|part| self.prepared.pop_front().unwrap_or_else(|| ask(chips, part)));
+            template.write(stamp, original, request, &mut self.out);
         }
         if let Some(last) = self.stamps.get_mut(at) {
             *last = stamp;
@@ -296,6 +335,10 @@ impl Connection {
         tally.unanswered += self.under_way as u64;
         self.under_way = 0;
     }
+}
+
+fn ask(chips: &mut Chips, part: &ChipPart) -> Option<Request> {
+    chips.get_mut(part.holder)?.as_mut()?.ask(&part.terms)
 }
 
 /// A power of two.
