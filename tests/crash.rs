@@ -9,18 +9,26 @@ mod crash_support;
 use std::collections::HashMap;
 use std::thread;
 
+use cekr_iso8583::Pan;
+use cekr_terminal_sim::card::Card;
+use cekr_terminal_sim::quick_chip::{QuickChip, Terms};
 use crash_support::book::{Book, Standing, name};
 use crash_support::load::{self, Counts, Plan, Said};
-use crash_support::message::{Ask, Kind, Terminal};
+use crash_support::message::{Ask, Kind, Terminal, pan};
 use crash_support::{PATIENCE, Random, Scratch, Setup, Switch, count};
 use serde_json::{Value, json};
 
 /// Cards that every cycle uses; then one more for each cycle, for its wrong PINs.
-const SHARED_CARDS: usize = 6;
+const SHARED_CARDS: usize = 7;
+/// Of these the last has a chip that takes money at a cashpoint, and nobody else uses it.
+const CHIP_CARD: usize = SHARED_CARDS - 1;
 /// The card that is locked and unlocked.
 const LOCKED_CARD: usize = 0;
 /// Terminals that have parts of their own.
 const PIN_TERMINAL: u32 = 90;
+const CHIP_TERMINAL: u32 = 91;
+/// What each withdrawal by chip takes.
+const CHIP_CENTS: u64 = 20_00;
 /// A wrong PIN, and the right one of every card.
 const WRONG: Kind = Kind::WithPin("9999");
 const RIGHT: Kind = Kind::WithPin("1234");
@@ -49,7 +57,9 @@ fn killed_at_random_moments_it_loses_nothing_that_it_said() {
 fn kill_again_and_again(cycles: u32, random: &mut Random) -> World {
     let scratch = Scratch::new("crash");
     let setup = Setup::new(&scratch.0, SHARED_CARDS + cycles as usize);
-    let mut world = World { setup, book: Book::default(), stan: 1, cut: 0, _scratch: scratch };
+    let chip = Withdrawals::of(CHIP_CARD);
+    let book = Book::default();
+    let mut world = World { setup, book, stan: 1, cut: 0, chip, _scratch: scratch };
     let mut before = None;
     for cycle in 0..cycles {
         let switch = world.setup.start();
@@ -71,6 +81,7 @@ struct World {
     /// The next STAN.
     stan: u32,
     cut: u32,
+    chip: Withdrawals,
     _scratch: Scratch,
 }
 
@@ -88,31 +99,32 @@ struct Before {
 impl World {
     /// Lets terminals and the holder work, kills the switch among it, and reads the journal.
     fn cycle(&mut self, switch: Switch, cycle: usize, random: &mut Random) -> Before {
-        let plan = Plan {
-            connections: 3,
-            depth_max: 16,
-            messages: 100_000,
-            cards: 0..SHARED_CARDS as u64,
-        };
+        let plan =
+            Plan { connections: 3, depth_max: 16, messages: 100_000, cards: 0..CHIP_CARD as u64 };
         let (seed, ring_at) = (random.below(u64::from(u32::MAX)), 1 + random.below(600) as u32);
         let (counts, bell) = Counts::new(self.stan, ring_at);
         let pin_card = SHARED_CARDS + cycle;
         let wrong_wanted = random.below(3) as usize;
         let (iso, http) = (switch.iso, switch.http.clone());
-        let (said, pins, holder) = thread::scope(|scope| {
+        let chip = &mut self.chip;
+        let (said, pins, cash, holder) = thread::scope(|scope| {
             let load = scope.spawn(|| load::run(iso, &plan, seed, &counts));
             let pins = scope.spawn(|| wrong_pins(iso, pin_card, wrong_wanted, &counts));
+            let cash = scope.spawn(|| chip.go_on(iso, &counts));
             let holder = scope.spawn(|| switch_off_and_on(&http));
             bell.recv_timeout(PATIENCE).expect("there were answers");
             switch.kill();
-            (load.join().unwrap(), pins.join().unwrap(), holder.join().unwrap())
+            let (load, pins) = (load.join().unwrap(), pins.join().unwrap());
+            (load, pins, cash.join().unwrap(), holder.join().unwrap())
         });
         self.stan = counts.next_stan();
         let wrong_heard = pins.iter().filter(|(_, reply)| reply.is_some()).count();
         let wrong_sent = pins.len();
-        let asked = said.iter().chain(&pins).map(|(ask, _)| ask.clone()).collect();
+        let all = said.iter().chain(&pins).chain(&cash);
+        let asked = all.map(|(ask, _)| ask.clone()).collect();
         self.book.note(said);
         self.book.note(pins);
+        self.book.note(cash);
         let standings = self.book.must_hold(&self.setup.dump());
         let locked = &standings[&name(LOCKED_CARD)];
         for version in &holder.acknowledged {
@@ -159,6 +171,16 @@ impl World {
         }
         self.book.note(again);
 
+        // No counter that was used is used again: the cryptogram is right, and it is a replay.
+        for data in self.chip.last_used() {
+            let kind = Kind::WithChip(0);
+            let at = (CHIP_TERMINAL, self.next_stan());
+            let ask = Ask::with_chip(kind, CHIP_CARD, CHIP_CENTS, at, &data);
+            let reply = line.ask(&ask).unwrap();
+            assert_eq!(reply.code, "82", "a counter went back");
+            self.book.note(vec![(ask, Some(reply))]);
+        }
+
         // The tries that are left are those that the acknowledged wrong PINs have left; a repeat
         // above has counted what was sent and lost.
         assert!(before.wrong_heard <= before.wrong_sent);
@@ -184,6 +206,61 @@ impl World {
     fn next_stan(&mut self) -> u32 {
         self.stan += 1;
         self.stan - 1
+    }
+}
+
+/// A chip that takes money, on and on.
+struct Withdrawals {
+    card: usize,
+    chip: QuickChip,
+    /// DE 55 of each message that went out, the newest last.
+    sent: Vec<Vec<u8>>,
+}
+
+impl Withdrawals {
+    fn of(card: usize) -> Self {
+        let number = Pan::parse(pan(card).as_bytes()).unwrap();
+        let held = Card::new("chip", number, 3012).unwrap();
+        let chip = QuickChip::new(&held, None, 0, u16::MAX).unwrap();
+        Self { card, chip, sent: Vec::new() }
+    }
+
+    /// One withdrawal after the other, until nobody answers any more.
+    fn go_on(&mut self, addr: std::net::SocketAddr, counts: &Counts) -> Said {
+        let mut said = Said::new();
+        let Some(mut line) = Terminal::connect(addr) else { return said };
+        loop {
+            let terms = Terms {
+                amount: CHIP_CENTS,
+                cashback: 0,
+                kind: 0x01,
+                country: [0x07, 0x05],
+                date: [0x26, 0x11, 0x22],
+                has_pin: true,
+                unpredictable_number: [1, 2, 3, 4],
+            };
+            let request = self.chip.ask(&terms).expect("a chip counts far");
+            let data = self.chip.data(&terms, &request).data;
+            let kind = Kind::WithChip(u16::from_be_bytes(request.atc));
+            let at = (CHIP_TERMINAL, counts.next_stan());
+            let ask = Ask::with_chip(kind, self.card, CHIP_CENTS, at, &data);
+            self.sent.push(data);
+            let reply = line.ask(&ask);
+            let code = reply.as_ref().map(|reply| reply.code.clone());
+            // "Try later" is no answer for good: it is asked for again after the start.
+            said.push((ask, reply.filter(|reply| reply.code != "91")));
+            match code.as_deref() {
+                Some("00") => counts.heard(),
+                Some("91") => {}
+                Some(code) => panic!("a withdrawal by chip was answered {code}"),
+                None => return said,
+            }
+        }
+    }
+
+    /// The last ones that went out: all of them were answered since.
+    fn last_used(&self) -> Vec<Vec<u8>> {
+        self.sent.iter().rev().take(4).cloned().collect()
     }
 }
 

@@ -371,6 +371,7 @@ fn check(request: &Told, verdict: &Verdict, reply: &Reply, place: &str) {
         missing: told.text(44).map(str::to_owned),
         amounts: told.text(54).map(str::to_owned),
         has_auth_code: told.text(38).is_some(),
+        answers_chip: told.text(55).is_some_and(|data| data.starts_with("91")),
         totals: Some(totals).filter(|totals| !totals.is_empty()),
     };
     let place = format!("{place}: {request:?} was answered {told:?}");

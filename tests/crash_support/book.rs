@@ -64,6 +64,8 @@ pub struct Standing {
     pub last_seq: u64,
     /// Of the controls, as each entry has set them.
     pub versions: Vec<u64>,
+    /// Of the chip, as they were approved.
+    pub counters: HashSet<u16>,
 }
 
 /// What was asked, and what was answered first.
@@ -170,6 +172,7 @@ impl<'a> Fold<'a> {
                 tries: 3,
                 last_seq: 0,
                 versions: Vec::new(),
+                counters: HashSet::new(),
             };
             self.cards.insert(id.clone(), (text("name"), standing));
         }
@@ -239,9 +242,14 @@ fn apply(
             card.balance -= cents;
             card.available -= cents;
         }
-        (Kind::Withdrawal, true) => {
+        (Kind::Withdrawal | Kind::WithChip(_), true) => {
             card.balance -= cents + fee(cents);
             card.available -= cents + fee(cents);
+            if let Kind::WithChip(atc) = ask.kind
+                && !card.counters.insert(atc)
+            {
+                return Err(format!("the counter {atc} was approved before"));
+            }
         }
         (Kind::Reversal { mti, stan }, true) => {
             let original = Ask::new(kind_of(mti), ask.card, ask.cents, ask.terminal, stan);

@@ -30,6 +30,8 @@ pub enum Kind {
     Reversal { mti: u16, stan: u32 },
     /// 0200 at a cashpoint, which costs a fee.
     Withdrawal,
+    /// The same with the card's PIN and what its chip says at this counter.
+    WithChip(u16),
     /// A purchase with this PIN.
     WithPin(&'static str),
 }
@@ -43,12 +45,25 @@ pub struct Ask {
     pub cents: u64,
     pub terminal: u32,
     pub stan: u32,
+    /// DE 55.
+    pub chip: Vec<u8>,
     pub frame: Vec<u8>,
 }
 
 impl Ask {
     pub fn new(kind: Kind, card: usize, cents: u64, terminal: u32, stan: u32) -> Ask {
-        let mut ask = Ask { kind, card, cents, terminal, stan, frame: Vec::new() };
+        Ask::with_chip(kind, card, cents, (terminal, stan), &[])
+    }
+
+    pub fn with_chip(
+        kind: Kind,
+        card: usize,
+        cents: u64,
+        (terminal, stan): (u32, u32),
+        chip: &[u8],
+    ) -> Ask {
+        let mut ask =
+            Ask { kind, card, cents, terminal, stan, chip: chip.to_vec(), frame: Vec::new() };
         ask.frame = ask.octets();
         ask
     }
@@ -56,7 +71,7 @@ impl Ask {
     pub fn mti(&self) -> u16 {
         match self.kind {
             Kind::Hold => 100,
-            Kind::Purchase | Kind::Withdrawal | Kind::WithPin(_) => 200,
+            Kind::Purchase | Kind::Withdrawal | Kind::WithChip(_) | Kind::WithPin(_) => 200,
             Kind::Reversal { .. } => 420,
         }
     }
@@ -68,10 +83,11 @@ impl Ask {
 
     fn octets(&self) -> Vec<u8> {
         let pan = pan(self.card);
-        let is_cash = self.kind == Kind::Withdrawal;
+        let is_cash = matches!(self.kind, Kind::Withdrawal | Kind::WithChip(_));
         let mut elements = vec![2, 3, 4, 7, 11, 12, 13, 18, 19, 22, 25, 32, 37, 41, 42, 43, 49];
         match self.kind {
             Kind::Reversal { .. } => elements.push(90),
+            Kind::WithChip(_) => elements.extend([52, 55]),
             Kind::WithPin(_) => elements.push(52),
             Kind::Hold | Kind::Purchase | Kind::Withdrawal => {}
         }
@@ -87,7 +103,8 @@ impl Ask {
         writer.number(13, 1122).unwrap();
         writer.number(18, if is_cash { 6011 } else { 5411 }).unwrap();
         writer.number(19, 705).unwrap();
-        writer.number(22, 11).unwrap();
+        let is_inserted = matches!(self.kind, Kind::WithChip(_));
+        writer.number(22, if is_inserted { 51 } else { 11 }).unwrap();
         writer.number(25, 0).unwrap();
         writer.number(32, ACQUIRER).unwrap();
         writer.text(37, format!("632610{:06}", self.stan).as_bytes()).unwrap();
@@ -95,11 +112,19 @@ impl Ask {
         writer.text(42, b"MERCHANT0000001").unwrap();
         writer.text(43, b"MERCATOR              KRANJ           SI").unwrap();
         writer.number(49, 978).unwrap();
-        if let Kind::WithPin(pin) = self.kind {
+        let typed = match self.kind {
+            Kind::WithChip(_) => Some("1234"),
+            Kind::WithPin(pin) => Some(pin),
+            Kind::Hold | Kind::Purchase | Kind::Reversal { .. } | Kind::Withdrawal => None,
+        };
+        if let Some(pin) = typed {
             let pin = Pin::parse(pin.as_bytes()).unwrap();
             let key = Key::<Zpk>::development();
             let block = encipher_format0(&key, &pin, pan.parse().unwrap());
             writer.octets(52, &block).unwrap();
+        }
+        if is_inserted {
+            writer.octets(55, &self.chip).unwrap();
         }
         if let Kind::Reversal { mti, stan } = self.kind {
             let original = format!("{mti:04}{stan:06}{TRANSMITTED:010}{ACQUIRER:011}{:011}", 0);

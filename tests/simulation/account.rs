@@ -1,13 +1,16 @@
 //! One card as the oracle sees it: a list of all that was ever approved, added up anew each time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use cekr_emv::CardNumber;
+use cekr_emv::issuer::{self, Letter, Profile, Request};
+use cekr_emv::keys::{ImkAc, Key as ChipKey};
 use cekr_issuer::{CardStatus, Channels, Now};
 
 use crate::elements::{fee_of, private, share};
 use crate::oracle::{PINS, Rules, Verdict, say};
 use crate::read::{Ask, Key, Place, Read, new_block};
-use crate::support::{CardSpec, DAY_MS, pin_block};
+use crate::support::{CardSpec, DAY_MS, hex_octets, pin_block};
 
 /// The defaults of the settings, in cents.
 const CASH_DAY: u64 = 1_000_00;
@@ -36,6 +39,8 @@ pub struct Account {
     blocks: BTreeMap<String, &'static str>,
     pin: &'static str,
     tries: u8,
+    /// Every counter that its chip has used.
+    counters: BTreeSet<u16>,
     opening: i128,
     reversed_early: Vec<(String, String, String)>,
 }
@@ -158,6 +163,7 @@ impl Account {
             blocks: PINS.iter().map(|pin| (pin_block(card.pan, pin), *pin)).collect(),
             pin: card.pin,
             tries: 3,
+            counters: BTreeSet::new(),
             opening: i128::from(card.balance),
             reversed_early: Vec::new(),
         }
@@ -497,20 +503,77 @@ impl Account {
         {
             return Err(say("57"));
         }
-        // The world's chips send a counter (9F36) and nothing that was sealed with it. A flipped
-        // bit can make another tag of it: such data prove nothing, and nothing is held against
-        // them.
-        if let Some(data) = read.told.text(55) {
-            let is_whole = data.len() == 10 && data.bytes().all(|digit| digit.is_ascii_hexdigit());
-            let proves_nothing =
-                is_whole && NOT_OF_A_CRYPTOGRAM.contains(&&data[..4]) && &data[4..6] == "02";
-            if !proves_nothing {
-                return Err(say("82"));
-            }
-            if needs_chip {
-                return Err(say("57"));
+        let Some(data) = read.told.text(55) else {
+            return self.judge_holder(read, ask, now, rules, needs_chip);
+        };
+        match self.judge_chip(read, data) {
+            Sealed::Nothing if needs_chip => Err(say("57")),
+            Sealed::Nothing => self.judge_holder(read, ask, now, rules, needs_chip),
+            Sealed::Wrong => Err(say("82")),
+            // From here on the chip is answered, whatever comes of the rest.
+            Sealed::Refused => Err(Verdict { answers_chip: true, ..say("82") }),
+            Sealed::Right => {
+                let with_chip = |verdict| Verdict { answers_chip: true, ..verdict };
+                self.judge_holder(read, ask, now, rules, needs_chip)
+                    .map(with_chip)
+                    .map_err(with_chip)
             }
         }
+    }
+
+    /// What the chip's data are worth. Some send a counter (9F36) and nothing that was sealed with
+    /// it; a flipped bit can make another tag of it: such data prove nothing, and nothing is held
+    /// against them.
+    fn judge_chip(&mut self, read: &Read<'_>, data: &str) -> Sealed {
+        if !data.len().is_multiple_of(2) || !data.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Sealed::Wrong;
+        }
+        let is_short = data.len() == 10 && &data[4..6] == "02";
+        if is_short && NOT_OF_A_CRYPTOGRAM.contains(&&data[..4]) {
+            return Sealed::Nothing;
+        }
+        let octets = hex_octets(data);
+        let Ok(request) = Request::parse(&octets) else { return Sealed::Wrong };
+        let number = |de| read.told.number(de).and_then(|number| u16::try_from(number).ok());
+        let day = number(13).map(|day| {
+            let packed = |two: u16| u8::try_from(two / 10 * 16 + two % 10).unwrap();
+            [packed(day / 100), packed(day % 100)]
+        });
+        let told = issuer::Told {
+            amount: read.told.number(4),
+            currency: number(49).unwrap(),
+            sequence: number(23),
+            entry: issuer::Entry::of_mode(
+                read.told.text(22).map_or(0, |mode| mode[..2].parse().unwrap()),
+            ),
+            date: day,
+        };
+        let card = issuer::Card {
+            number: CardNumber::from_number(read.number.parse().unwrap()).unwrap(),
+            sequence: 0x01,
+        };
+        let imk = ChipKey::<ImkAc>::development();
+        let verdict = issuer::verify(&request, &told, &imk, &card, &Profile::PREPAID, None);
+        let Some(proven) = verdict.proven else { return Sealed::Wrong };
+        let atc = u16::from_be_bytes(proven.occasion.atc);
+        let last = self.counters.last().copied().unwrap_or(0);
+        let is_new = !self.counters.contains(&atc) && atc > 0 && u32::from(atc) + 64 > last.into();
+        if !is_new || atc == u16::MAX {
+            return Sealed::Refused;
+        }
+        self.counters.insert(atc);
+        if verdict.letter == Letter::C { Sealed::Right } else { Sealed::Refused }
+    }
+
+    /// The rows behind the chip's.
+    fn judge_holder(
+        &mut self,
+        read: &Read<'_>,
+        ask: Ask,
+        now: Now,
+        rules: &Rules,
+        needs_chip: bool,
+    ) -> Result<Verdict, Verdict> {
         // The world's stripes have zeros in place of a verification value: other digits are a
         // flipped bit's, and wrong.
         if read.told.text(35).is_some_and(has_verification_value) {
@@ -713,6 +776,18 @@ fn part(read: &Read<'_>, kind: &str, cents: i128) -> String {
     let account = &read.told.text(3).unwrap()[2..4];
     let sign = if cents < 0 { 'D' } else { 'C' };
     format!("{account}{kind}978{sign}{:012}", cents.unsigned_abs())
+}
+
+/// What chip data are worth.
+enum Sealed {
+    /// They prove nothing.
+    Nothing,
+    /// The cryptogram is right, and its counter or what was found declines.
+    Refused,
+    /// They are right.
+    Right,
+    /// They are not.
+    Wrong,
 }
 
 /// What one flipped bit can make of tag 9F36 that no cryptogram brings.

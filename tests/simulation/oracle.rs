@@ -55,6 +55,8 @@ pub struct Verdict {
     pub amounts: Option<String>,
     /// Whether DE 38 is there.
     pub has_auth_code: bool,
+    /// Whether DE 55 is: a cryptogram that was right is answered.
+    pub answers_chip: bool,
     /// DE 66, 74 to 77, 86 to 89 and 97.
     pub totals: Option<Box<[(u8, String)]>>,
 }

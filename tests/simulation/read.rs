@@ -4,7 +4,7 @@ use crate::elements::{
     card_told, cashback, is_private_cut, is_replacement, octets, private, share, surcharge,
 };
 use crate::oracle::Rules;
-use crate::support::{Told, luhn_holds};
+use crate::support::{Told, hex_octets, luhn_holds};
 
 /// What makes two messages one request.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -253,8 +253,26 @@ fn is_abroad(told: &Told) -> bool {
         Some(country) if country.iter().all(u8::is_ascii_alphabetic) => {
             !country.eq_ignore_ascii_case(b"SI")
         }
-        // These worlds send no tag 9F1A: who tells nothing counts as abroad.
-        _ => told.text(19) != Some("705"),
+        // Who tells nothing counts as abroad.
+        _ => match told.text(19) {
+            Some(country) => country != "705",
+            None => tag_9f1a(told).is_none_or(|country| country != [0x07, 0x05]),
+        },
+    }
+}
+
+/// The terminal's country in DE 55, where its list can be read as far as that.
+fn tag_9f1a(told: &Told) -> Option<Vec<u8>> {
+    let data = told.text(55).filter(|data| data.len().is_multiple_of(2))?;
+    let mut rest = data.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| hex_octets(data))?;
+    loop {
+        let tag_octets = if *rest.first()? & 0x1F == 0x1F { 2 } else { 1 };
+        let len = usize::from(*rest.get(tag_octets)?);
+        let value = rest.get(tag_octets + 1..tag_octets + 1 + len)?.to_vec();
+        if rest.starts_with(&[0x9F, 0x1A]) {
+            return Some(value);
+        }
+        rest.drain(..tag_octets + 1 + len);
     }
 }
 

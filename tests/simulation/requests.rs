@@ -1,6 +1,7 @@
 //! What terminals of a seeded world ask: the kinds of messages, and what is odd about them.
 
 use crate::oracle::{NEW_PINS, WRONG_PINS};
+use crate::support::chip::sealed;
 use crate::support::{
     CardSpec, Told, balance_inquiry, original_of, pan_of, pin_block, purchase, purchase_abroad,
     purchase_online, withdrawal,
@@ -23,9 +24,48 @@ impl World {
         let (stan, cents) = (self.next_stan(), self.cents());
         let told = self.kind(&card, stan, cents);
         let told = self.oddity(told, &card);
+        let told = self.inserted(told, &card);
         let terminal = told.text(41).unwrap_or("POS00001")[..3].to_owned();
         let till = self.random.below(3) + 1;
         told.with(7, self.transmitted()).with(41, format!("{terminal}{till:05}"))
+    }
+
+    /// The same by the card's chip, in worlds where chips seal; some of it is old, or forged.
+    fn inserted(&mut self, told: Told, card: &CardSpec) -> Told {
+        let Some((random, counters)) = &mut self.chips else { return told };
+        let is_at_hand = matches!(told.text(22), Some("012" | "901")) && told.text(55).is_none();
+        if !is_at_hand || random.per_mille(300) {
+            return told;
+        }
+        let last = counters.entry(card.pan).or_insert(0);
+        let atc = match random.below(12) {
+            0 => last.saturating_sub(u16::try_from(random.below(80)).unwrap()),
+            1 => *last + 70,
+            _ => *last + 1,
+        };
+        *last = atc.max(*last);
+        let mut chip = sealed(atc, told.number(4).unwrap_or(0));
+        if told.text(49) == Some("840") {
+            chip.transaction.currency = [0x08, 0x40];
+        }
+        match random.below(14) {
+            0 => chip.transaction.tvr[0] |= 0x10,
+            1 => chip.cvm_results = [0x41, 0x03, 0x02],
+            2 => chip.information = 0x40,
+            3 => chip.issuer_data[2] = 0x0A,
+            _ => {}
+        }
+        let is_forged = random.per_mille(80);
+        let told = chip.within(told, card.pan);
+        if !is_forged {
+            return told;
+        }
+        let data = told.text(55).unwrap();
+        // A value that is sealed, or the cryptogram itself.
+        let at = data.find(random.pick(&["9F2608", "9F3602", "9F3704", "9505"]).unwrap()).unwrap();
+        let turned = if &data[at + 7..at + 8] == "0" { "1" } else { "0" };
+        let data = format!("{}{turned}{}", &data[..at + 7], &data[at + 8..]);
+        told.with(55, data)
     }
 
     fn kind(&mut self, card: &CardSpec, stan: u32, cents: u64) -> Told {

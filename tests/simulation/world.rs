@@ -51,6 +51,8 @@ pub struct World {
     /// The family that the message being made belongs to.
     of: Option<usize>,
     pub(crate) bank: Option<BankDraws>,
+    /// Chips that seal, in some worlds: what they draw from, and where each has come to.
+    pub(crate) chips: Option<(Random, BTreeMap<u64, u16>)>,
 }
 
 /// A request that went out.
@@ -112,6 +114,7 @@ impl World {
             totals: BTreeMap::new(),
             of: None,
             bank: BankDraws::new(seed),
+            chips: matches!(seed % 8, 2 | 5).then(|| (Random::new(!seed), BTreeMap::new())),
         }
     }
 
