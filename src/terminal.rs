@@ -6,6 +6,7 @@
 
 mod chip;
 mod full_screen;
+mod lent;
 mod pad;
 
 use std::io::Write as _;

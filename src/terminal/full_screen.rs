@@ -33,6 +33,7 @@ use ratatui::crossterm::terminal::{
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use super::lent::Lent;
 use super::{CommonArgs, Fault, LanguageName, SETTLE_PATIENCE, config, hand_card};
 use crate::cards;
 
@@ -240,35 +241,25 @@ impl Stops {
 struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     colours: Colours,
+    _lent: Lent,
 }
 
 impl Screen {
     fn enter() -> io::Result<Self> {
-        let before = std::panic::take_hook();
-        // A release build aborts on a panic: only the hook can put the terminal right.
-        std::panic::set_hook(Box::new(move |panic| {
-            give_back();
-            before(panic);
-        }));
-        let entered = enable_raw_mode().and_then(|()| {
-            execute!(stdout(), EnterAlternateScreen, EnableMouseCapture)?;
-            Terminal::new(CrosstermBackend::new(stdout()))
-        });
-        let terminal = entered.inspect_err(|_| give_back())?;
+        let take = || {
+            enable_raw_mode()?;
+            execute!(stdout(), EnterAlternateScreen, EnableMouseCapture)
+        };
+        let lent = Lent::take(take, give_back)?;
+        let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
         let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colours = if is_plain { Colours::Off } else { Colours::On };
-        Ok(Self { terminal, colours })
+        Ok(Self { terminal, colours, _lent: lent })
     }
 
     fn draw(&mut self, front: &impl Front) -> io::Result<()> {
         let colours = self.colours;
         self.terminal.draw(|frame| screen::draw(frame, &front.face(), colours)).map(|_| ())
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        give_back();
     }
 }
 
