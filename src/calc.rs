@@ -124,6 +124,7 @@ mod tests {
     #[cfg(feature = "portal")]
     const UPN_QR: &str = include_str!("../tests/vectors/domain/upnqr.json");
 
+    #[cfg(feature = "portal")]
     /// Cases of a domain file, their list under no name or `vectors`, and what is output of them.
     const DOMAIN: [(&str, &str, &[&str]); 5] = [
         ("mod11", include_str!("../tests/vectors/domain/mod11.json"), &["k"]),
@@ -169,6 +170,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "portal")]
     #[test]
     fn every_case_of_references_and_accounts_comes_out() {
         for (operation, text, names) in DOMAIN {
@@ -237,6 +239,7 @@ mod tests {
             ("des_kcv", json!({"key": "0č"}), "des_kcv: `key` is no sequence of octets"),
             ("atm_fee", json!({"amount": -1}), "atm_fee: `amount` is no whole number"),
             ("atm_fee", json!({"amount": u64::MAX}), "atm_fee: `amount` is too large"),
+            #[cfg(feature = "portal")]
             ("mod11", json!({"data": "1234567890123"}), "mod11: `data` has not 1 to 12 digits"),
             ("pinblock2", json!({"pin": "123"}), "pinblock2: `pin`: a PIN has 4 to 12 digits"),
             ("pinblock0", json!({"pin": "1234", "pan": "12345678901"}), "pinblock0: `pan` has not"),

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod loads;
 pub mod page;
 pub mod settings;
+pub mod statements;
 
 use std::sync::Arc;
 
