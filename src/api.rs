@@ -68,6 +68,17 @@ impl Api {
         self.told(request.send_json(body))
     }
 
+    /// Sends a file as it is. What becomes of it may take its time, and may be long to tell.
+    pub fn upload(&self, path: &str, file: std::fs::File) -> Result<Value, String> {
+        let request = self.agent.post(self.url(path)).config();
+        let mut request = request.timeout_global(Some(UPLOAD_TIMEOUT)).build();
+        request = request.header("Content-Type", "application/xml");
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        self.told(request.send(file))
+    }
+
     /// All pages of a list.
     pub fn pages(&self, path: &str) -> Result<Vec<Value>, String> {
         let mut all: Vec<Value> = Vec::new();
@@ -117,7 +128,14 @@ impl Api {
             )
         })?;
         let status = response.status();
-        let body: Value = response.body_mut().read_json().unwrap_or(Value::Null);
+        let body = response.body_mut().with_config().limit(ANSWER_OCTETS_MAX).read_json();
+        let body: Value = match body {
+            Ok(body) => body,
+            Err(error) if status.is_success() => {
+                return Err(format!("the answer of {} cannot be read: {error}", self.base));
+            }
+            Err(_) => Value::Null,
+        };
         if status.is_success() {
             return Ok(body);
         }
@@ -148,7 +166,7 @@ fn url(text: &str) -> Result<String, String> {
     if is_whole { Ok(text.to_owned()) } else { Err(fault()) }
 }
 
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     text.bytes()
         .map(|b| match b {
             b if b.is_ascii_alphanumeric() => char::from(b).to_string(),
@@ -164,6 +182,12 @@ pub fn data(page: &Value) -> Vec<Value> {
 
 /// A change waits for the disk; a switch that needs longer is in trouble.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A file of the largest size, over a slow line.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The report of the longest statement.
+const ANSWER_OCTETS_MAX: u64 = 256 << 20;
 
 #[cfg(test)]
 mod tests {

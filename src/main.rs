@@ -4,6 +4,7 @@
 //! starts what was asked for, and turns the outcome into an exit code.
 
 mod api;
+mod bank;
 mod calc;
 mod card;
 mod cards;
@@ -17,6 +18,8 @@ mod keys;
 mod load;
 mod logs;
 mod msg;
+#[cfg(feature = "portal")]
+mod portal;
 mod serve;
 mod simulate;
 mod terminal;
@@ -52,9 +55,12 @@ struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Serve(Box<serve::ServeArgs>),
+    #[cfg(feature = "portal")]
+    Portal(portal::PortalArgs),
     Pos(Box<terminal::PosArgs>),
     Atm(Box<terminal::AtmArgs>),
     Shop(Box<terminal::ShopArgs>),
+    Bank(bank::BankArgs),
     Card(card::CardArgs),
     Chip(chip::ChipArgs),
     Calc(calc::CalcArgs),
@@ -77,6 +83,7 @@ fn main() -> ExitCode {
         logs::start("warn");
     }
     match cli.command {
+        Command::Bank(args) => bank::run(&args),
         Command::Card(args) => card::run(&args),
         Command::Calc(args) => calc::run(&args),
         Command::Chip(args) => chip::run(&args),
@@ -87,6 +94,8 @@ fn main() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Msg(args) => msg::run(args),
+        #[cfg(feature = "portal")]
+        Command::Portal(args) => portal::run(&args),
         Command::Pos(args) => terminal::run_pos(*args),
         Command::Atm(args) => terminal::run_atm(*args),
         Command::Shop(args) => terminal::run_shop(*args),

@@ -13,6 +13,14 @@ use cekr_switch::server::Server;
 /// # Errors
 /// Why the start is refused, and what to do.
 pub(crate) fn open(server: &Server, config: &Config, sandbox: bool) -> Result<Extension, String> {
+    portal(server, config, sandbox).map(|portal| portal.extension())
+}
+
+/// Opens the website without serving it.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn portal(server: &Server, config: &Config, sandbox: bool) -> Result<Portal, String> {
     let public_url = if config.portal.public_url.is_empty() {
         server.http_url().map_err(|error| error.to_string())?
     } else {
@@ -20,7 +28,7 @@ pub(crate) fn open(server: &Server, config: &Config, sandbox: bool) -> Result<Ex
     };
     let settings = Settings { database: database(config)?, public_url, sandbox };
     let opened = server.block_on(Portal::open(server.durable().clone(), settings));
-    opened.map(|portal| portal.extension()).map_err(|error| error.to_string())
+    opened.map_err(|error| error.to_string())
 }
 
 fn database(config: &Config) -> Result<DatabasePlace, String> {

@@ -115,6 +115,31 @@ const ACQUIRE_MAX: Duration = Duration::from_secs(5);
 const HELP_FILE: &str = "the data directory must be writable, and nobody else may hold the file";
 const HELP_POSTGRES: &str = "`[portal] database_url` (CEKR_PORTAL_DATABASE_URL) names it; empty uses a file in the data directory";
 
+/// A database of its own for a test: in memory, or, where `CEKR_TEST_DATABASE_URL` names a
+/// PostgreSQL server, a new one there. That server goes when the tests have ended.
+#[cfg(test)]
+pub(crate) async fn test_place() -> DatabasePlace {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let Ok(server) = std::env::var("CEKR_TEST_DATABASE_URL") else {
+        return DatabasePlace::Memory;
+    };
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("cekr_test_{}_{count}", std::process::id());
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    sqlx::any::install_default_drivers();
+    let made = async {
+        let mut connection = <sqlx::AnyConnection as sqlx::Connection>::connect(&server).await?;
+        sqlx::query(create).execute(&mut connection).await
+    };
+    assert!(made.await.is_ok(), "no database can be made at CEKR_TEST_DATABASE_URL");
+    // What stands behind the server's address is the name of the database.
+    let (place, parameters) = server.split_once('?').unwrap_or((&server, ""));
+    let place = place.rsplit_once('/').map_or(place, |(place, _)| place);
+    let url = format!("{place}/{name}?{parameters}");
+    crate::settings::PostgresUrl::parse(&url).map_or(DatabasePlace::Memory, DatabasePlace::Postgres)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]

@@ -28,6 +28,7 @@ use identity::Identity;
 use page::assets::{self, Assets};
 use page::texts::Texts;
 use settings::Settings;
+use statements::StatementDesk;
 
 /// The website. Cheap to clone; every handler has one.
 #[derive(Clone)]
@@ -43,6 +44,7 @@ struct Inner {
     streams: Streams,
     texts: Texts,
     assets: Assets,
+    desk: StatementDesk,
 }
 
 /// Why the website does not open. Each message says what to do.
@@ -67,9 +69,11 @@ impl Portal {
         let texts = Texts::built_in()?;
         let assets = Assets::built_in();
         let identity = Identity::new(&durable, &settings);
-        let streams = Streams::default();
-        let inner = Inner { durable, database, identity, settings, streams, texts, assets };
-        Ok(Portal { inner: Arc::new(inner) })
+        let (streams, desk) = (Streams::default(), StatementDesk::default());
+        let inner = Inner { durable, database, identity, settings, streams, texts, assets, desk };
+        let portal = Portal { inner: Arc::new(inner) };
+        tokio::spawn(statements::projection::follow(portal.clone()));
+        Ok(portal)
     }
 
     /// The routes, for the switch's HTTP port.
@@ -85,8 +89,12 @@ impl Portal {
             .layer(from_fn_with_state(self.clone(), page::failed::layer))
             .layer(from_fn(page::headers))
             .with_state(self.clone());
-        let operator = identity::operator_routes().with_state(self.clone());
-        Extension { pages: Some(pages), operator, ..Extension::default() }
+        let operator = identity::operator_routes()
+            .merge(statements::operator_routes())
+            .with_state(self.clone());
+        let uploads = statements::upload_routes().with_state(self.clone());
+        let openapi = statements::openapi();
+        Extension { pages: Some(pages), operator, uploads, openapi, ..Extension::default() }
     }
 
     /// The cards.
@@ -117,6 +125,12 @@ impl Portal {
     #[must_use]
     pub fn streams(&self) -> &Streams {
         &self.inner.streams
+    }
+
+    /// Where statements are imported.
+    #[must_use]
+    pub fn desk(&self) -> &StatementDesk {
+        &self.inner.desk
     }
 
     /// What is said, in every language.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hint::black_box;
 
-use cekr_issuer::{CardId, Seq};
+use cekr_issuer::{CardId, Fact, Seq};
 
 use super::Control;
 use crate::entry_view;
@@ -82,6 +82,35 @@ impl Control {
         let behind = (after.0.saturating_add(1)..=shard.journal().durable().0).map(Seq);
         let entries = behind.filter_map(|seq| Some((seq, shard.entry(seq)?)));
         entries.map(|(seq, entry)| (seq, entry_view::json(shard, seq, &entry))).take(max).collect()
+    }
+
+    /// Those of the entries behind `after` that move loads or suspense, as [`Self::entries`] shows
+    /// them, and the entry through which was looked: at most `scanned_max` further, and not behind
+    /// `newest`, which is durable. All other entries cost no more than reading their octets.
+    #[must_use]
+    pub fn loads_and_suspense(
+        &self,
+        after: Seq,
+        newest: Seq,
+        scanned_max: usize,
+    ) -> (Vec<(Seq, serde_json::Value)>, Seq) {
+        let shard = self.shard();
+        let scanned = u64::try_from(scanned_max).unwrap_or(u64::MAX);
+        let through = newest.min(Seq(after.0.saturating_add(scanned)));
+        let behind = (after.0.saturating_add(1)..=through.0).map(Seq);
+        let moves = |fact: &Fact| {
+            matches!(
+                fact,
+                Fact::LoadTakenBack(_)
+                    | Fact::Loaded(_)
+                    | Fact::SuspenseAssigned(_)
+                    | Fact::SuspenseHeld(_)
+                    | Fact::SuspenseReleased(_)
+            )
+        };
+        let entries = behind.filter_map(|seq| Some((seq, shard.entry(seq)?)));
+        let moving = entries.filter(|(_, entry)| moves(&entry.fact));
+        (moving.map(|(seq, entry)| (seq, entry_view::json(shard, seq, &entry))).collect(), through)
     }
 }
 
