@@ -1,4 +1,4 @@
-//! Bank statements of ISO 20022 (camt.052, camt.053, camt.054; versions .02 and .08), read strictly.
+//! Bank statements of ISO 20022 (camt.052, .053, .054; versions .02 and .08), read strictly.
 //!
 //! What stands in a file and nothing of what it means: that is `lines`. An entry is handed on as
 //! soon as it has ended, so that a file of any length needs the memory of its longest entry.

@@ -56,7 +56,7 @@ pub(super) async fn file(
     .transpose()
 }
 
-/// Keeps the file, its statements and its lines, and tells of each statement whether it came before.
+/// Keeps the file, its statements and its lines; tells of each statement whether it came before.
 pub(super) async fn keep(
     database: &Database,
     received: &Received,

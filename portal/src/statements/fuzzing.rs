@@ -34,7 +34,8 @@ pub fn camt(data: &[u8]) {
             }
             (Doing::Ignore(why), Doing::Ignore(same)) => assert_eq!(why, same),
             (posted, same) => {
-                let are_alike = matches!(posted, Doing::Ignore(_)) == matches!(same, Doing::Ignore(_));
+                let are_alike =
+                    matches!(posted, Doing::Ignore(_)) == matches!(same, Doing::Ignore(_));
                 assert!(are_alike, "what is done depends on how the file arrives");
             }
         }

@@ -1,4 +1,4 @@
-//! Importing a file: its lines are posted once, whatever file brought them before, and each is told.
+//! Importing a file: its lines are posted once, whatever brought them before, and each is told.
 //!
 //! The order is: the whole file is read; its evidence is written; its lines are posted and durable;
 //! the file is marked as finished. Whatever breaks in between, the file may come again, and does no

@@ -116,7 +116,7 @@ pub struct Iban(String);
 impl Iban {
     /// Reads one; spaces, hyphens and points between its signs are left out.
     ///
-    /// Slovenian ones have a second pair of check digits, the last two, which must be right as well.
+    /// Slovenian ones have a second pair of check digits, the last two, which must be right too.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_kept = |letter: &char| !letter.is_whitespace() && !matches!(letter, '-' | '.');

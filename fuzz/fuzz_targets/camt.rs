@@ -1,0 +1,4 @@
+//! Arbitrary octets as a bank's statement.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| cekr_portal::statements::fuzzing::camt(data));
