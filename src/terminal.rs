@@ -762,7 +762,8 @@ fn pan(text: &str) -> Result<Pan, String> {
 
 fn expiry(text: &str) -> Result<u16, String> {
     let is_date = text.len() == 4 && text.bytes().all(|octet| octet.is_ascii_digit());
-    let number = text.parse().ok().filter(|number| is_date && matches!(number % 100, 1..=12));
+    let number =
+        text.parse::<u16>().ok().filter(|number| is_date && matches!(number % 100, 1..=12));
     number.ok_or_else(|| "write YYMM, for example 3012".to_owned())
 }
 

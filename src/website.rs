@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cekr_portal::Portal;
-use cekr_portal::settings::{DatabasePlace, PostgresUrl, Settings};
+use cekr_portal::settings::{ClientSecret, DatabasePlace, PostgresUrl, Rekono, Settings};
 use cekr_switch::config::{Config, Durability};
 use cekr_switch::http::Extension;
 use cekr_switch::server::Server;
@@ -26,9 +26,22 @@ pub(crate) fn portal(server: &Server, config: &Config, sandbox: bool) -> Result<
     } else {
         config.portal.public_url.trim_end_matches('/').to_owned()
     };
-    let settings = Settings { database: database(config)?, public_url, sandbox };
+    let database = database(config)?;
+    let settings = Settings { database, public_url, sandbox, rekono: rekono(config) };
     let opened = server.block_on(Portal::open(server.durable().clone(), settings));
     opened.map_err(|error| error.to_string())
+}
+
+fn rekono(config: &Config) -> Option<Rekono> {
+    let rekono = &config.rekono;
+    (!rekono.issuer.is_empty()).then(|| Rekono {
+        issuer: rekono.issuer.clone(),
+        client_id: rekono.client_id.clone(),
+        client_secret: ClientSecret::new(rekono.client_secret.clone()),
+        level_claim: rekono.level_claim.clone(),
+        level_20: rekono.level_20.clone(),
+        level_30: rekono.level_30.clone(),
+    })
 }
 
 fn database(config: &Config) -> Result<DatabasePlace, String> {

@@ -8,7 +8,7 @@
 pub mod attempts;
 pub mod audit;
 pub mod back;
-pub mod ceremonies;
+mod ceremonies;
 pub mod codes;
 mod devices;
 pub mod holder;
@@ -18,7 +18,9 @@ mod operator;
 pub mod passkeys;
 pub mod posted;
 mod prove;
+mod provider;
 mod register;
+mod rekono;
 pub mod secret;
 pub mod session;
 pub mod sessions;
@@ -43,6 +45,7 @@ pub use posted::Posted;
 pub use session::{Csrf, SignedIn, Watching};
 
 use ceremonies::Ceremonies;
+use provider::Provider;
 use secret::Secret;
 
 /// What identity keeps while the website runs.
@@ -50,6 +53,7 @@ pub struct Identity {
     attempts: Attempts,
     audit_order: Arc<tokio::sync::Mutex<()>>,
     ceremonies: Ceremonies,
+    provider: Option<Provider>,
     secret: Secret,
     webauthn: Option<Webauthn>,
 }
@@ -68,6 +72,8 @@ pub fn routes() -> Router<Portal> {
         .route("/prove", get(prove::show))
         .route("/prove/begin", post(prove::begin))
         .route("/prove/finish", post(prove::finish))
+        .route("/rekono", get(rekono::go))
+        .route(provider::CALLBACK, get(rekono::back))
         .route("/devices", get(devices::show))
         .route("/devices/begin", post(devices::begin))
         .route("/devices/finish", post(devices::finish))
@@ -93,6 +99,7 @@ impl Identity {
             attempts: Attempts::new(&secret),
             audit_order: Arc::default(),
             ceremonies: Ceremonies::default(),
+            provider: provider_of(settings),
             webauthn: passkeys::checker(&settings.public_url),
             secret,
         }
@@ -104,6 +111,10 @@ impl Identity {
 
     const fn ceremonies(&self) -> &Ceremonies {
         &self.ceremonies
+    }
+
+    const fn provider(&self) -> Option<&Provider> {
+        self.provider.as_ref()
     }
 
     const fn webauthn(&self) -> Option<&Webauthn> {
@@ -121,4 +132,8 @@ impl Identity {
     pub const fn secret(&self) -> &Secret {
         &self.secret
     }
+}
+
+fn provider_of(settings: &Settings) -> Option<Provider> {
+    Provider::new(settings.rekono.as_ref()?, &settings.public_url)
 }

@@ -12,6 +12,49 @@ pub struct Settings {
     pub public_url: String,
     /// Whether calls that simulate what others do are served.
     pub sandbox: bool,
+    /// An OpenID Connect provider beside passkeys, if there is one.
+    pub rekono: Option<Rekono>,
+}
+
+/// An OpenID Connect provider, as Rekono is one.
+#[derive(Clone, Debug, Default)]
+pub struct Rekono {
+    /// Its address; what it says of itself is found from there.
+    pub issuer: String,
+    /// Our name there.
+    pub client_id: String,
+    /// Our secret there; empty for a public client.
+    pub client_secret: ClientSecret,
+    /// The claim that tells the level of assurance.
+    pub level_claim: String,
+    /// What stands there for level 20.
+    pub level_20: String,
+    /// What stands there for level 30.
+    pub level_30: String,
+}
+
+/// Our secret at a provider.
+#[derive(Clone, Default)]
+pub struct ClientSecret(String);
+
+impl ClientSecret {
+    /// Takes it.
+    #[must_use]
+    pub const fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    /// The secret itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ClientSecret(..)")
+    }
 }
 
 /// Where a database is.

@@ -12,11 +12,12 @@ use webauthn_rs::prelude::{
 
 use super::codes::Enrolment;
 use super::passkeys::Owner;
+use super::rekono::Away;
 use super::secret;
 use crate::page::failed::Failed;
 
 /// What was asked.
-pub enum Ceremony {
+pub(super) enum Ceremony {
     /// Another passkey for somebody who is signed in.
     Add(Owner, Box<PasskeyRegistration>),
     /// A card's back and its code were right: whose passkey?
@@ -25,13 +26,15 @@ pub enum Ceremony {
     Prove(Owner, Box<PasskeyAuthentication>),
     /// The first passkey of whoever had the code.
     Register(Enrolment, Owner, Box<PasskeyRegistration>),
+    /// Away at the provider.
+    Rekono(Box<Away>),
     /// Whoever it may be.
     SignIn(Box<DiscoverableAuthentication>),
 }
 
 /// The ceremonies under way.
 #[derive(Default)]
-pub struct Ceremonies {
+pub(super) struct Ceremonies {
     inside: Mutex<Inside>,
 }
 
@@ -47,7 +50,7 @@ impl Ceremonies {
     ///
     /// # Errors
     /// [`Failed`] if the system gives no random octets.
-    pub fn keep(&self, ceremony: Ceremony, now_ms: u64) -> Result<String, Failed> {
+    pub(super) fn keep(&self, ceremony: Ceremony, now_ms: u64) -> Result<String, Failed> {
         let name = secret::token()?;
         let until_ms = now_ms.saturating_add(CEREMONY_MS);
         let mut inside = self.inside.lock();
@@ -65,7 +68,7 @@ impl Ceremonies {
     }
 
     /// The enrolment of this name, which stays: a device may be asked again until the code is used.
-    pub fn enrolment(&self, name: &str, now_ms: u64) -> Option<Enrolment> {
+    pub(super) fn enrolment(&self, name: &str, now_ms: u64) -> Option<Enrolment> {
         let inside = self.inside.lock();
         match inside.by_name.get(name)? {
             (until_ms, Ceremony::Enrolled(enrolment)) => {
@@ -76,13 +79,14 @@ impl Ceremonies {
                 Ceremony::Add(..)
                 | Ceremony::Prove(..)
                 | Ceremony::Register(..)
+                | Ceremony::Rekono(_)
                 | Ceremony::SignIn(_),
             ) => None,
         }
     }
 
     /// Takes one out: an answer is judged once.
-    pub fn take(&self, name: &str, now_ms: u64) -> Option<Ceremony> {
+    pub(super) fn take(&self, name: &str, now_ms: u64) -> Option<Ceremony> {
         let (until_ms, ceremony) = self.inside.lock().by_name.remove(name)?;
         (now_ms < until_ms).then_some(ceremony)
     }
@@ -95,5 +99,5 @@ impl std::fmt::Debug for Ceremonies {
 }
 
 /// How long an answer may take.
-pub const CEREMONY_MS: u64 = 5 * 60 * 1_000;
+const CEREMONY_MS: u64 = 5 * 60 * 1_000;
 const CEREMONIES_MAX: usize = 16_384;

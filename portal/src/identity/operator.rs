@@ -87,7 +87,8 @@ pub(super) async fn find_holder(
     Ok(Json(Holders { data, has_more: false }))
 }
 
-/// `POST /v1/holders/{id}/recovery`: passkeys and sessions end, and a code begins anew.
+/// `POST /v1/holders/{id}/recovery`: every way to sign in ends and every session, and a code begins
+/// anew.
 pub(super) async fn recover(
     State(portal): State<Portal>,
     Path(id): Path<String>,
@@ -101,6 +102,7 @@ async fn recovered(portal: &Portal, holder: &HolderId) -> Result<Json<Made>, Fai
     let mut change = Change::begin(portal).await?;
     for delete in [
         "DELETE FROM passkey WHERE face = 'holder' AND subject = $1",
+        "DELETE FROM provider_identity WHERE holder = $1",
         "DELETE FROM session WHERE face = 'holder' AND subject = $1",
     ] {
         sqlx::query(delete).bind(holder.as_str()).execute(change.on()).await?;

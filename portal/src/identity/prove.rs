@@ -11,6 +11,7 @@ use super::ceremonies::Ceremony;
 use super::local_path::LocalPath;
 use super::passkeys::{self, Owner};
 use super::posted::{FromUs, Posted};
+use super::rekono::is_theirs;
 use super::session::SignedIn;
 use super::sign_in::{Answer, Next, begin_session, keep, lead};
 use crate::Portal;
@@ -23,12 +24,13 @@ struct Prove {
     page: Page,
     next: LocalPath,
     fault: Option<&'static str>,
+    rekono: bool,
 }
 
 /// `GET /prove`
-pub(super) async fn show(_: SignedIn, page: Page, Query(query): Query<Next>) -> Response {
+pub(super) async fn show(who: SignedIn, page: Page, Query(query): Query<Next>) -> Response {
     let next = LocalPath::or_start(query.next.as_deref());
-    show_page(StatusCode::OK, &Prove { page, next, fault: None })
+    show_page(StatusCode::OK, &Prove { page, next, fault: None, rekono: is_theirs(&who) })
 }
 
 /// `POST /prove/begin`
@@ -53,7 +55,7 @@ pub(super) async fn finish(
     let next = LocalPath::or_start(answer.next.as_deref());
     let now_ms = portal.durable().now().unix_ms;
     let again = |fault| {
-        let prove = Prove { page, next: next.clone(), fault: Some(fault) };
+        let prove = Prove { page, next: next.clone(), fault: Some(fault), rekono: is_theirs(&who) };
         Ok(show_page(StatusCode::UNPROCESSABLE_ENTITY, &prove))
     };
     let (owner, state) = match portal.identity().ceremonies().take(&answer.ceremony, now_ms) {

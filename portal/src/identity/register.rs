@@ -16,6 +16,7 @@ use super::holder::HolderId;
 use super::local_path::LocalPath;
 use super::passkeys::{self, LABEL_CHARS_MAX, Owner};
 use super::posted::Posted;
+use super::rekono::is_offered;
 use super::session::SignedIn;
 use super::sessions::{Face, at};
 use super::sign_in::{Answer, begin_session, keep, lead};
@@ -96,6 +97,7 @@ struct RegisterPasskey {
     ceremony: String,
     label: String,
     label_chars_max: usize,
+    rekono: bool,
 }
 
 /// `GET /register`
@@ -133,7 +135,8 @@ fn ask(
     let ceremony = portal.identity().ceremonies().keep(enrolled, now_ms)?;
     let label = passkeys::label("", &agent(headers));
     let label_chars_max = LABEL_CHARS_MAX;
-    let asked = RegisterPasskey { page, ceremony, label, label_chars_max };
+    let rekono = is_offered(portal);
+    let asked = RegisterPasskey { page, ceremony, label, label_chars_max, rekono };
     Ok(show_page(StatusCode::OK, &asked))
 }
 

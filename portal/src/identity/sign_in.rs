@@ -14,6 +14,7 @@ use super::level::Level;
 use super::local_path::LocalPath;
 use super::passkeys;
 use super::posted::{FromUs, Posted};
+use super::rekono::is_offered;
 use super::session::SignedIn;
 use super::sessions::{self, Face, Means, Proof};
 use crate::Portal;
@@ -44,15 +45,20 @@ struct SignIn {
     page: Page,
     next: LocalPath,
     fault: Option<&'static str>,
+    rekono: bool,
 }
 
 /// `GET /sign-in`
-pub(super) async fn show(page: Page, Query(query): Query<Next>) -> Response {
+pub(super) async fn show(
+    State(portal): State<Portal>,
+    page: Page,
+    Query(query): Query<Next>,
+) -> Response {
     let next = LocalPath::or_start(query.next.as_deref());
     if page.signed_in.is_some() {
         return lead(&next, None);
     }
-    show_page(StatusCode::OK, &SignIn { page, next, fault: None })
+    show_page(StatusCode::OK, &SignIn { page, next, fault: None, rekono: is_offered(&portal) })
 }
 
 /// `POST /sign-in/begin`
@@ -73,13 +79,14 @@ pub(super) async fn finish(
     let ceremony = portal.identity().ceremonies().take(&answer.ceremony, now_ms);
     let Some(Ceremony::SignIn(state)) = ceremony else {
         let fault = Some("identity-too-late");
-        return Ok(show_page(StatusCode::UNPROCESSABLE_ENTITY, &SignIn { page, next, fault }));
+        let sign_in = SignIn { page, next, fault, rekono: is_offered(&portal) };
+        return Ok(show_page(StatusCode::UNPROCESSABLE_ENTITY, &sign_in));
     };
     let checked = passkeys::check_anyone(&portal, Face::Holder, &answer.credential, *state).await;
     let owner = match checked {
         Ok(owner) => owner,
         Err(Failed::Unprocessable(fault)) => {
-            let sign_in = SignIn { page, next, fault: Some(fault) };
+            let sign_in = SignIn { page, next, fault: Some(fault), rekono: is_offered(&portal) };
             return Ok(show_page(StatusCode::UNPROCESSABLE_ENTITY, &sign_in));
         }
         Err(failed) => return Err(failed),

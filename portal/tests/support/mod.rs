@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may")]
 
 pub mod authenticator;
+pub mod provider;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -73,8 +74,12 @@ impl Site {
         }
         server.settle().unwrap();
         let url = server.http_url().unwrap();
-        let mut settings =
-            Settings { database: DatabasePlace::Memory, public_url: url.clone(), sandbox: true };
+        let mut settings = Settings {
+            database: DatabasePlace::Memory,
+            public_url: url.clone(),
+            sandbox: true,
+            rekono: None,
+        };
         change(&mut settings);
         let portal = server.block_on(Portal::open(server.durable().clone(), settings)).unwrap();
         server.extend(portal.extension());

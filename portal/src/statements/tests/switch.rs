@@ -63,7 +63,7 @@ impl Bank {
         server.settle().unwrap();
         let place = server.block_on(test_place());
         let public_url = "http://localhost:8080".to_owned();
-        let settings = Settings { database: place, public_url, sandbox: false };
+        let settings = Settings { database: place, public_url, sandbox: false, rekono: None };
         let portal = server.block_on(Portal::open(server.durable().clone(), settings)).unwrap();
         Self { portal, server }
     }
