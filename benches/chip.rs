@@ -17,6 +17,7 @@ use cekr_emv::CardNumber;
 use cekr_emv::crypto::cvn::{Rules, Scheme, Transaction};
 use cekr_emv::crypto::des::{Des, TripleDes};
 use cekr_emv::crypto::script::Occasion;
+use cekr_emv::data::{Cid, CvmResults};
 use cekr_emv::issuer::{Card, Entry, Letter, Outcome, Profile, Request, Told, respond, verify};
 use cekr_emv::keys::{ImkAc, Key};
 use cekr_emv::tlv::Writer;
@@ -185,30 +186,19 @@ fn cryptogram(imk: &Key<ImkAc>, card: &Card, version: u8, atc: u16) -> [u8; 8] {
 }
 
 fn chip_data(imk: &Key<ImkAc>, card: &Card, version: u8) -> Vec<u8> {
-    let transaction = transaction(28);
-    let (issuer_data, arqc) = (issuer_data(version), cryptogram(imk, card, version, 28));
-    let t = &transaction;
+    let issuer_data = issuer_data(version);
+    let request = Request {
+        transaction: transaction(28),
+        cryptogram: cryptogram(imk, card, version, 28),
+        information: Cid(0x80),
+        issuer_data: &issuer_data,
+        sequence: Some(0x01),
+        cvm_results: Some(CvmResults([0x44, 0x03, 0x02])),
+        script_results: None,
+    };
     let mut room = [0; 255];
     let mut writer = Writer::new(&mut room);
-    for (tag, value) in [
-        (0x82, &t.aip[..]),
-        (0x95, &t.tvr),
-        (0x9A, &t.date),
-        (0x9C, &[t.kind]),
-        (0x5F2A, &t.currency),
-        (0x5F34, &[0x01]),
-        (0x9F02, &t.amount),
-        (0x9F03, &t.amount_other),
-        (0x9F10, &issuer_data),
-        (0x9F1A, &t.country),
-        (0x9F26, &arqc),
-        (0x9F27, &[0x80]),
-        (0x9F34, &[0x44, 0x03, 0x02]),
-        (0x9F36, &t.atc),
-        (0x9F37, &t.unpredictable_number),
-    ] {
-        writer.put(tag, value).expect("room");
-    }
+    request.write(&mut writer).expect("room");
     writer.written().to_vec()
 }
 

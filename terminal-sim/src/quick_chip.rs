@@ -11,6 +11,9 @@
 use cekr_emv::CardNumber;
 use cekr_emv::chip::profile::{Profile, Version};
 use cekr_emv::chip::{ANSWER_OCTETS_MAX, Chip};
+use cekr_emv::crypto::cvn::Transaction;
+use cekr_emv::data::{Cid, CvmResults};
+use cekr_emv::issuer;
 use cekr_emv::pin::Pin;
 use cekr_emv::tlv::{self, Writer};
 
@@ -115,29 +118,30 @@ impl QuickChip {
     /// The chip's part of a message.
     #[must_use]
     pub fn data(&self, terms: &Terms, request: &Request) -> ChipData {
+        let whole = issuer::Request {
+            transaction: Transaction {
+                amount: packed(terms.amount),
+                amount_other: packed(terms.cashback),
+                country: terms.country,
+                tvr: terms.tvr(),
+                currency: EUR,
+                date: terms.date,
+                kind: terms.kind,
+                unpredictable_number: terms.unpredictable_number,
+                aip: request.aip,
+                atc: request.atc,
+            },
+            cryptogram: request.arqc,
+            information: Cid(0x80),
+            issuer_data: &request.issuer_data,
+            sequence: Some(CHIP_SEQUENCE),
+            cvm_results: Some(CvmResults(terms.cvm_results())),
+            script_results: None,
+        };
         let mut room = [0; 255];
         let mut writer = Writer::new(&mut room);
-        for (tag, value) in [
-            (0x82, &request.aip[..]),
-            (0x95, &terms.tvr()),
-            (0x9A, &terms.date),
-            (0x9C, &[terms.kind]),
-            (0x5F2A, &EUR),
-            (0x5F34, &[CHIP_SEQUENCE]),
-            (0x9F02, &packed::<6>(terms.amount)),
-            (0x9F03, &packed::<6>(terms.cashback)),
-            (0x9F10, &request.issuer_data),
-            (0x9F1A, &terms.country),
-            (0x9F26, &request.arqc),
-            (0x9F27, &[0x80]),
-            (0x9F34, &terms.cvm_results()),
-            (0x9F35, &[TERMINAL_TYPE]),
-            (0x9F36, &request.atc),
-            (0x9F37, &terms.unpredictable_number),
-        ] {
-            // All of it together is below 120 octets.
-            let _ = writer.put(tag, value);
-        }
+        // All of it together is below 120 octets.
+        let _ = whole.write(&mut writer);
         let data = writer.written().to_vec();
         ChipData { data, sequence: Some(CHIP_SEQUENCE), track2: Track2(self.card.track2()) }
     }
@@ -192,7 +196,7 @@ fn command_of(header: [u8; 4], values: &[&[u8]], out: &mut [u8]) -> Option<usize
 
 /// In [`QuickChip::data`]: from the cryptogram to the counter behind it, and from the issuer's data
 /// in front of it to the cryptogram.
-pub(crate) const ARQC_TO_ATC: usize = 8 + 4 + 6 + 4 + 3;
+pub(crate) const ARQC_TO_ATC: usize = 8 + 4 + 6 + 3;
 pub(crate) const ISSUER_DATA_TO_ARQC: usize = 7 + 5 + 3;
 /// SELECT of our application.
 const SELECT: &[u8] = b"\x00\xA4\x04\x00\x07\xA0\x00\x00\x00\x03\x10\x10\x00";
@@ -207,7 +211,7 @@ mod tests {
     #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
     use cekr_emv::CardNumber;
-    use cekr_emv::issuer::{self, Entry, Letter, Profile, Told, verify};
+    use cekr_emv::issuer::{Entry, Letter, Profile, Told, verify};
     use cekr_emv::keys::{ImkAc, Key};
     use cekr_iso8583::Pan;
 

@@ -8,6 +8,8 @@ use cekr_emv::CardNumber;
 use cekr_emv::chip::Chip;
 use cekr_emv::crypto::cvn::{Rules, Scheme, Transaction};
 use cekr_emv::crypto::pin_block;
+use cekr_emv::data::{Cid, CvmResults};
+use cekr_emv::issuer::Request;
 use cekr_emv::keys::{ImkAc, Key};
 use cekr_emv::pin::Pin;
 use cekr_emv::terminal::Interface;
@@ -89,29 +91,18 @@ impl Sealed {
 
     /// DE 55 in hexadecimal, with the cryptogram of the card `pan`.
     pub fn hex(&self, pan: u64) -> String {
-        let t = &self.transaction;
-        let cryptogram = self.cryptogram(pan);
+        let request = Request {
+            transaction: self.transaction,
+            cryptogram: self.cryptogram(pan),
+            information: Cid(self.information),
+            issuer_data: &self.issuer_data,
+            sequence: Some(0x01),
+            cvm_results: Some(CvmResults(self.cvm_results)),
+            script_results: None,
+        };
         let mut room = [0; 255];
         let mut writer = Writer::new(&mut room);
-        for (tag, value) in [
-            (0x82, &t.aip[..]),
-            (0x95, &t.tvr),
-            (0x9A, &t.date),
-            (0x9C, &[t.kind]),
-            (0x5F2A, &t.currency),
-            (0x5F34, &[0x01]),
-            (0x9F02, &t.amount),
-            (0x9F03, &t.amount_other),
-            (0x9F10, &self.issuer_data),
-            (0x9F1A, &t.country),
-            (0x9F26, &cryptogram),
-            (0x9F27, &[self.information]),
-            (0x9F34, &self.cvm_results),
-            (0x9F36, &t.atc),
-            (0x9F37, &t.unpredictable_number),
-        ] {
-            writer.put(tag, value).unwrap();
-        }
+        request.write(&mut writer).unwrap();
         writer.written().iter().map(|octet| format!("{octet:02X}")).collect()
     }
 

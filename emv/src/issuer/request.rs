@@ -11,7 +11,7 @@ use core::fmt;
 
 use crate::crypto::cvn::Transaction;
 use crate::data::{Cid, CvmResults};
-use crate::tlv::{self, TlvError};
+use crate::tlv::{self, TlvError, Writer};
 
 /// What an authorization's DE 55 says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -121,6 +121,38 @@ impl<'a> Request<'a> {
             found.take(object.tag, object.value)?;
         }
         found.into_request()
+    }
+
+    /// Writes the value of DE 55 from which [`Request::parse`] reads this one.
+    ///
+    /// # Errors
+    ///
+    /// [`TlvError::NoRoom`].
+    pub fn write(&self, out: &mut Writer<'_>) -> Result<(), TlvError> {
+        let t = &self.transaction;
+        out.put(AIP, &t.aip)?;
+        out.put(TVR, &t.tvr)?;
+        out.put(DATE, &t.date)?;
+        out.put(KIND, &[t.kind])?;
+        out.put(CURRENCY, &t.currency)?;
+        if let Some(sequence) = self.sequence {
+            out.put(SEQUENCE, &[sequence])?;
+        }
+        out.put(AMOUNT, &t.amount)?;
+        out.put(AMOUNT_OTHER, &t.amount_other)?;
+        out.put(ISSUER_DATA, self.issuer_data)?;
+        out.put(COUNTRY, &t.country)?;
+        out.put(CRYPTOGRAM, &self.cryptogram)?;
+        out.put(INFORMATION, &[self.information.0])?;
+        if let Some(CvmResults(results)) = self.cvm_results {
+            out.put(CVM_RESULTS, &results)?;
+        }
+        out.put(ATC, &t.atc)?;
+        out.put(UNPREDICTABLE_NUMBER, &t.unpredictable_number)?;
+        match self.script_results {
+            None => Ok(()),
+            Some(results) => out.put(SCRIPT_RESULTS, results),
+        }
     }
 
     /// Compares what stands in both places, and whether values are of their kind.

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::*;
 use crate::crypto::cvn::{ScriptSession, Transaction};
 use crate::crypto::pvv;
+use crate::data::{Cid, CvmResults};
 use crate::keys::{MkSmi, Pvk};
 use crate::tlv::{TlvError, Writer, value_of};
 
@@ -79,32 +80,19 @@ impl Sealed {
     }
 
     fn with_cryptogram(&self, cryptogram: [u8; 8]) -> Vec<u8> {
+        let request = Request {
+            transaction: self.transaction,
+            cryptogram,
+            information: Cid(self.information),
+            issuer_data: &self.issuer_data,
+            sequence: self.sequence,
+            cvm_results: self.cvm_results.map(CvmResults),
+            script_results: None,
+        };
         let mut room = [0; 255];
         let mut writer = Writer::new(&mut room);
-        let t = &self.transaction;
-        for (tag, value) in [
-            (0x9F02, &t.amount[..]),
-            (0x9F03, &t.amount_other),
-            (0x9F1A, &t.country),
-            (0x95, &t.tvr),
-            (0x5F2A, &t.currency),
-            (0x9A, &t.date),
-            (0x9C, &[t.kind]),
-            (0x9F37, &t.unpredictable_number),
-            (0x82, &t.aip),
-            (0x9F36, &t.atc),
-            (0x9F10, &self.issuer_data),
-            (0x9F26, &cryptogram),
-            (0x9F27, &[self.information]),
-        ] {
-            writer.put(tag, value).unwrap();
-        }
-        if let Some(results) = self.cvm_results {
-            writer.put(0x9F34, &results).unwrap();
-        }
-        if let Some(sequence) = self.sequence {
-            writer.put(0x5F34, &[sequence]).unwrap();
-        }
+        request.write(&mut writer).unwrap();
+        assert!(request.issuer_data.len() < 7 || Request::parse(writer.written()) == Ok(request));
         writer.written().into()
     }
 }
