@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use cekr_portal::Portal;
+use cekr_portal::loads::upn::{Payee, Payer, PaymentOrder};
 use cekr_portal::settings::{ClientSecret, DatabasePlace, PostgresUrl, Rekono, Settings};
 use cekr_switch::config::{Config, Durability};
 use cekr_switch::http::Extension;
@@ -26,8 +27,8 @@ pub(crate) fn portal(server: &Server, config: &Config, sandbox: bool) -> Result<
     } else {
         config.portal.public_url.trim_end_matches('/').to_owned()
     };
-    let database = database(config)?;
-    let settings = Settings { database, public_url, sandbox, rekono: rekono(config) };
+    let (database, payee) = (database(config)?, payee(config)?);
+    let settings = Settings { database, public_url, sandbox, rekono: rekono(config), payee };
     let opened = server.block_on(Portal::open(server.durable().clone(), settings));
     opened.map_err(|error| error.to_string())
 }
@@ -42,6 +43,24 @@ fn rekono(config: &Config) -> Option<Rekono> {
         level_20: rekono.level_20.clone(),
         level_30: rekono.level_30.clone(),
     })
+}
+
+/// Who is paid by payment orders: every field must fit its line.
+fn payee(config: &Config) -> Result<Payee, String> {
+    let portal = &config.portal;
+    let payee = Payee {
+        name: portal.payee_name.clone(),
+        street: portal.payee_street.clone(),
+        town: portal.payee_town.clone(),
+        purpose: portal.load_purpose.clone(),
+    };
+    PaymentOrder::load(0, 0, &Payer::default(), &payee).map_err(|fault| {
+        format!(
+            "payment orders cannot be written: {fault}\nhelp: [portal] payee_name, payee_street and \
+             payee_town have at most 33 characters of ISO 8859-2, load_purpose 42"
+        )
+    })?;
+    Ok(payee)
 }
 
 fn database(config: &Config) -> Result<DatabasePlace, String> {

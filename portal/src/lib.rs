@@ -25,6 +25,7 @@ use cekr_switch::http::Extension;
 use card::live::Streams;
 use db::{Database, DatabaseError};
 use identity::Identity;
+use loads::Loads;
 use page::assets::{self, Assets};
 use page::texts::Texts;
 use settings::Settings;
@@ -40,6 +41,7 @@ struct Inner {
     durable: Durable,
     database: Database,
     identity: Identity,
+    loads: Loads,
     settings: Settings,
     streams: Streams,
     texts: Texts,
@@ -69,8 +71,10 @@ impl Portal {
         let texts = Texts::built_in()?;
         let assets = Assets::built_in();
         let identity = Identity::new(&durable, &settings);
+        let loads = Loads::open(&durable, &database, &settings).await;
         let (streams, desk) = (Streams::default(), StatementDesk::default());
-        let inner = Inner { durable, database, identity, settings, streams, texts, assets, desk };
+        let inner =
+            Inner { durable, database, identity, loads, settings, streams, texts, assets, desk };
         let portal = Portal { inner: Arc::new(inner) };
         tokio::spawn(statements::projection::follow(portal.clone()));
         Ok(portal)
@@ -85,16 +89,23 @@ impl Portal {
             .route("/assets/{name}", get(assets::show))
             .merge(identity::routes())
             .merge(card::routes())
+            .merge(loads::routes())
             .fallback(page::not_found)
             .layer(from_fn_with_state(self.clone(), page::failed::layer))
             .layer(from_fn(page::headers))
             .with_state(self.clone());
         let operator = identity::operator_routes()
-            .merge(statements::operator_routes())
-            .with_state(self.clone());
-        let uploads = statements::upload_routes().with_state(self.clone());
-        let openapi = statements::openapi();
-        Extension { pages: Some(pages), operator, uploads, openapi, ..Extension::default() }
+            .merge(loads::operator_routes())
+            .merge(statements::operator_routes());
+        let mut openapi = statements::openapi();
+        add(&mut openapi, loads::openapi());
+        Extension {
+            pages: Some(pages),
+            anyone: loads::open_routes().with_state(self.clone()),
+            operator: operator.with_state(self.clone()),
+            uploads: statements::upload_routes().with_state(self.clone()),
+            openapi,
+        }
     }
 
     /// The cards.
@@ -113,6 +124,12 @@ impl Portal {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.inner.identity
+    }
+
+    /// How money comes to cards.
+    #[must_use]
+    pub fn loads(&self) -> &Loads {
+        &self.inner.loads
     }
 
     /// What was set.
@@ -143,5 +160,19 @@ impl Portal {
     #[must_use]
     pub fn assets(&self) -> &Assets {
         &self.inner.assets
+    }
+}
+
+/// Adds one folder's part of the API's description to another's.
+fn add(description: &mut serde_json::Value, more: serde_json::Value) {
+    use serde_json::Value;
+    match (description, more) {
+        (Value::Object(known), Value::Object(more)) => {
+            for (name, value) in more {
+                add(known.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (place @ Value::Null, more) => *place = more,
+        (_, _) => {}
     }
 }

@@ -12,6 +12,8 @@ pub struct Settings {
     pub public_url: String,
     /// Whether calls that simulate what others do are served.
     pub sandbox: bool,
+    /// Who is paid by payment orders, and what they say they are for.
+    pub payee: crate::loads::upn::Payee,
     /// An OpenID Connect provider beside passkeys, if there is one.
     pub rekono: Option<Rekono>,
 }

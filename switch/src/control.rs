@@ -323,6 +323,21 @@ impl Control {
         Ok((self.view(&snapshot), snapshot.last_seq))
     }
 
+    /// The rules, for those who tell them before they apply.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Whether the card takes a load of `amount` now; later it may not.
+    ///
+    /// # Errors
+    /// Why [`Self::load`] would refuse it.
+    pub fn takes_load(&self, id: CardId, amount: Amount, now: Now) -> Result<(), ControlError> {
+        let cell = self.shard.cards().by_id(id).ok_or(ControlError::NotFound)?;
+        self.allow_load(&cell.lock(), amount, now)
+    }
+
     /// Whether the card takes a load of `amount`.
     pub(crate) fn allow_load(
         &self,

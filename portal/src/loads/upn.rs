@@ -6,6 +6,7 @@
 pub mod code;
 pub mod latin2;
 pub mod order;
+pub(super) mod pages;
 pub mod picture;
 
 pub use code::{Code, payload};

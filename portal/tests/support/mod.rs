@@ -13,6 +13,7 @@ use cekr_iso8583::{Expiry, Pan};
 use cekr_issuer::entry::Name;
 use cekr_issuer::{Amount, CardStatus, Channels, Controls};
 use cekr_portal::Portal;
+use cekr_portal::loads::upn::Payee;
 use cekr_portal::settings::{DatabasePlace, Settings};
 use cekr_switch::clock::{Clock, ManualClock};
 use cekr_switch::config::{Address, Config, Durability};
@@ -79,6 +80,7 @@ impl Site {
             public_url: url.clone(),
             sandbox: true,
             rekono: None,
+            payee: Payee::default(),
         };
         change(&mut settings);
         let portal = server.block_on(Portal::open(server.durable().clone(), settings)).unwrap();

@@ -330,13 +330,34 @@ pub struct AbuseConfig {
 }
 
 /// The website. It is not the switch's, but there is one file of settings.
-#[derive(Clone, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PortalConfig {
     /// The database; empty takes a file in the data directory.
     pub database_url: String,
     /// The address in people's browsers; empty takes the control API's.
     pub public_url: String,
+    /// Who is paid by payment orders.
+    pub payee_name: String,
+    /// Their street and number.
+    pub payee_street: String,
+    /// Their post code and town.
+    pub payee_town: String,
+    /// What payment orders say that they are for.
+    pub load_purpose: String,
+}
+
+impl Default for PortalConfig {
+    fn default() -> Self {
+        Self {
+            database_url: String::new(),
+            public_url: String::new(),
+            payee_name: "NLB d.d.".to_owned(),
+            payee_street: "Trg republike 2".to_owned(),
+            payee_town: "1000 Ljubljana".to_owned(),
+            load_purpose: "Polnjenje kartice CeKR".to_owned(),
+        }
+    }
 }
 
 impl fmt::Debug for PortalConfig {

@@ -63,7 +63,9 @@ impl Bank {
         server.settle().unwrap();
         let place = server.block_on(test_place());
         let public_url = "http://localhost:8080".to_owned();
-        let settings = Settings { database: place, public_url, sandbox: false, rekono: None };
+        let payee = crate::loads::upn::Payee::default();
+        let (sandbox, rekono) = (false, None);
+        let settings = Settings { database: place, public_url, sandbox, rekono, payee };
         let portal = server.block_on(Portal::open(server.durable().clone(), settings)).unwrap();
         Self { portal, server }
     }
