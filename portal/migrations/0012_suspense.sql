@@ -4,6 +4,8 @@ CREATE TABLE suspense_proposal (
     id TEXT NOT NULL PRIMARY KEY,
     -- The number of the item's entry in the journal.
     item BIGINT NOT NULL,
+    -- What it is, whatever its number: a journal that is begun anew counts from 1 again.
+    statement_key TEXT NOT NULL,
     -- The card's id as the API names it.
     card TEXT NOT NULL,
     proposed_by TEXT NOT NULL,
@@ -17,6 +19,7 @@ CREATE INDEX suspense_proposal_by_item ON suspense_proposal (item, proposed_at);
 -- Money that goes back to its payer, as the order to the bank says it.
 CREATE TABLE suspense_return (
     item BIGINT NOT NULL PRIMARY KEY,
+    statement_key TEXT NOT NULL,
     ordered_by TEXT NOT NULL,
     ordered_at BIGINT NOT NULL,
     amount BIGINT NOT NULL,

@@ -25,6 +25,7 @@ use axum::routing::{get, post};
 use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 
 use crate::Portal;
+use projection::Progress;
 
 /// Files that are read at a time: each may have many lines in memory.
 pub const UPLOADS_MAX: usize = 2;
@@ -33,7 +34,7 @@ pub const UPLOADS_MAX: usize = 2;
 #[derive(Debug)]
 pub struct StatementDesk {
     importing: Mutex<()>,
-    projecting: Mutex<()>,
+    projecting: Mutex<Progress>,
     uploads: Semaphore,
 }
 
@@ -41,7 +42,7 @@ impl Default for StatementDesk {
     fn default() -> Self {
         Self {
             importing: Mutex::new(()),
-            projecting: Mutex::new(()),
+            projecting: Mutex::default(),
             uploads: Semaphore::new(UPLOADS_MAX),
         }
     }
@@ -54,7 +55,7 @@ impl StatementDesk {
     }
 
     /// One who folds entries at a time: each is folded once.
-    pub(crate) async fn projecting(&self) -> MutexGuard<'_, ()> {
+    pub(crate) async fn projecting(&self) -> MutexGuard<'_, Progress> {
         self.projecting.lock().await
     }
 

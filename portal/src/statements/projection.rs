@@ -1,7 +1,8 @@
 //! Loads and suspense in the database, folded from durable entries in their order.
 //!
 //! A batch of entries and the number up to which they were seen are written together, so that each
-//! entry counts once wherever the process ends. The rows say nothing that the journal does not:
+//! entry counts once wherever the process ends. A journal that is shorter than that number is
+//! another one: then the rows are made anew. The rows say nothing that the journal does not:
 //! they can be dropped and made anew.
 
 use std::time::Duration;
@@ -37,26 +38,59 @@ pub(crate) async fn follow(portal: Portal) {
 /// # Errors
 /// The database's.
 pub async fn catch_up(portal: &Portal) -> Result<Seq, sqlx::Error> {
-    let _alone = portal.desk().projecting().await;
-    go_on(portal.durable(), portal.database()).await
+    let mut progress = portal.desk().projecting().await;
+    go_on(portal.durable(), portal.database(), &mut progress).await
 }
 
-/// From the last entry that was seen to the newest.
-async fn go_on(durable: &Durable, database: &Database) -> Result<Seq, sqlx::Error> {
+/// How far the rows have come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    /// Through which entry all was seen; `None` until the database was asked.
+    seen: Option<Seq>,
+    /// Which one the database knows of.
+    stored: Seq,
+}
+
+/// From the last entry that was seen to the newest. Nothing is written while nothing of loads or
+/// suspense comes: a write costs a sync, and payments use the same disk.
+async fn go_on(
+    durable: &Durable,
+    database: &Database,
+    progress: &mut Progress,
+) -> Result<Seq, sqlx::Error> {
     let newest = durable.newest();
-    let mut seen = seen(database).await?;
+    let mut seen = match progress.seen {
+        Some(seen) => seen,
+        None => {
+            let stored = stored(database).await?;
+            // The database has seen more than there is: it followed another journal.
+            progress.stored = if stored > newest { drop_rows(database).await? } else { stored };
+            progress.stored
+        }
+    };
+    let is_idle = seen >= newest;
     while seen < newest {
         let control = durable.control();
         let (entries, through) = control.loads_and_suspense(seen, newest, SCANNED_MAX);
-        let mut transaction = database.pool().begin().await?;
-        for (seq, entry) in &entries {
-            fold(&mut transaction, *seq, entry).await?;
+        if !entries.is_empty() {
+            let mut transaction = database.pool().begin().await?;
+            for (seq, entry) in &entries {
+                fold(&mut transaction, *seq, entry).await?;
+            }
+            keep(&mut transaction, through).await?;
+            transaction.commit().await?;
+            progress.stored = through;
         }
-        keep(&mut transaction, through).await?;
-        transaction.commit().await?;
         seen = through;
+        progress.seen = Some(seen);
         // Pages come first.
         tokio::task::yield_now().await;
+    }
+    if progress.stored < seen && (is_idle || seen.0 - progress.stored.0 >= UNSTORED_MAX) {
+        let mut transaction = database.pool().begin().await?;
+        keep(&mut transaction, seen).await?;
+        transaction.commit().await?;
+        progress.stored = seen;
     }
     Ok(newest)
 }
@@ -66,14 +100,11 @@ async fn go_on(durable: &Durable, database: &Database) -> Result<Seq, sqlx::Erro
 /// # Errors
 /// The database's.
 pub async fn rebuild(portal: &Portal) -> Result<Rebuilt, sqlx::Error> {
-    let _alone = portal.desk().projecting().await;
+    let mut progress = portal.desk().projecting().await;
     let (durable, database) = (portal.durable(), portal.database());
-    let mut transaction = database.pool().begin().await?;
-    sqlx::query("DELETE FROM load_projection").execute(&mut *transaction).await?;
-    sqlx::query("DELETE FROM suspense_projection").execute(&mut *transaction).await?;
-    keep(&mut transaction, Seq::NONE).await?;
-    transaction.commit().await?;
-    let seq = go_on(durable, database).await?;
+    drop_rows(database).await?;
+    *progress = Progress::default();
+    let seq = go_on(durable, database, &mut progress).await?;
     let count = async |read: &'static str| -> Result<i64, sqlx::Error> {
         sqlx::query_scalar(read).fetch_one(database.pool()).await
     };
@@ -95,11 +126,20 @@ pub struct Rebuilt {
     pub suspense: i64,
 }
 
-async fn seen(database: &Database) -> Result<Seq, sqlx::Error> {
+async fn drop_rows(database: &Database) -> Result<Seq, sqlx::Error> {
+    let mut transaction = database.pool().begin().await?;
+    sqlx::query("DELETE FROM load_projection").execute(&mut *transaction).await?;
+    sqlx::query("DELETE FROM suspense_projection").execute(&mut *transaction).await?;
+    keep(&mut transaction, Seq::NONE).await?;
+    transaction.commit().await?;
+    Ok(Seq::NONE)
+}
+
+async fn stored(database: &Database) -> Result<Seq, sqlx::Error> {
     let read = "SELECT seq FROM projection WHERE name = $1";
-    let seen: Option<i64> =
+    let stored: Option<i64> =
         sqlx::query_scalar(read).bind(NAME).fetch_optional(database.pool()).await?;
-    Ok(Seq(seen.and_then(|seen| u64::try_from(seen).ok()).unwrap_or(0)))
+    Ok(Seq(stored.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0)))
 }
 
 async fn keep(transaction: &mut Transaction<'_, Any>, seen: Seq) -> Result<(), sqlx::Error> {
@@ -211,7 +251,9 @@ fn number(seq: Seq) -> i64 {
 /// Its row in the table of projections.
 const NAME: &str = "loads_and_suspense";
 /// Entries that are looked at in one go, whatever they are about.
-const SCANNED_MAX: usize = 4_096;
+const SCANNED_MAX: usize = 512;
+/// Entries, at most, that are looked at anew after a start: nothing in them was worth a write.
+const UNSTORED_MAX: u64 = 65_536;
 /// How often new entries are looked for: people look at these rows, no payment waits for them.
 const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(10);

@@ -117,7 +117,8 @@ pub async fn list(
     let mut waiting = Vec::with_capacity(page.items.len());
     for item in page.items {
         let payer = evidence::payer(portal.database(), &item.statement_key).await?;
-        let assignment = newest_proposal(portal, item.item).await?.map(|(_, proposal)| proposal);
+        let proposed = newest_proposal(portal, item.item, &item.statement_key).await?;
+        let assignment = proposed.map(|(_, proposal)| proposal);
         let Payer { bank_reference, name, account, reference, .. } = payer.unwrap_or_default();
         waiting.push(Waiting {
             return_proposed: item.age_days >= RETURN_PROPOSED_DAYS && item.amount > 0,
@@ -152,11 +153,12 @@ pub async fn propose(
     getrandom::fill(&mut id).map_err(|_| ControlError::Busy)?;
     let id: String = id.iter().map(|octet| format!("{octet:02x}")).collect();
     let insert = "INSERT INTO suspense_proposal \
-         (id, item, card, proposed_by, proposed_at, approved_by, approved_at) \
-         VALUES ($1, $2, $3, $4, $5, '', 0)";
+         (id, item, statement_key, card, proposed_by, proposed_at, approved_by, approved_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, '', 0)";
     sqlx::query(insert)
         .bind(id)
         .bind(number(item))
+        .bind(found.item.statement_key)
         .bind(view.id)
         .bind(by.name())
         .bind(number(durable.now().unix_ms))
@@ -171,8 +173,14 @@ pub async fn propose(
 /// [`SuspenseFailed`]; above all [`SuspenseFailed::SamePerson`].
 pub async fn approve(portal: &Portal, item: u64, by: &Actor) -> Result<Proposal, SuspenseFailed> {
     let durable = portal.durable();
+    // Where it has left already, the same again is told what became of it.
+    let key = match one(portal, item).await {
+        Ok(found) => found.item.statement_key,
+        Err(SuspenseFailed::Control(ControlError::NoSuchItem)) => String::new(),
+        Err(failed) => return Err(failed),
+    };
     let (id, mut proposal) =
-        newest_proposal(portal, item).await?.ok_or(SuspenseFailed::NothingProposed)?;
+        newest_proposal(portal, item, &key).await?.ok_or(SuspenseFailed::NothingProposed)?;
     if proposal.proposed_by == by.name() {
         return Err(SuspenseFailed::SamePerson);
     }
@@ -215,22 +223,30 @@ pub struct Returned {
 /// # Errors
 /// [`SuspenseFailed`].
 pub async fn give_back(portal: &Portal, item: u64, by: &Actor) -> Result<Returned, SuspenseFailed> {
-    if let Some(returned) = order(portal, item).await? {
-        // The order is written first; the journal's entry may be missing after a cut.
-        portal.durable().return_to_payer(Seq(item)).await?;
-        return Ok(returned);
-    }
-    let found = one(portal, item).await?;
+    let found = match one(portal, item).await {
+        Ok(found) => found,
+        Err(SuspenseFailed::Control(ControlError::NoSuchItem)) => {
+            portal.durable().return_to_payer(Seq(item)).await?;
+            return order(portal, item).await?.ok_or(SuspenseFailed::NotReturned);
+        }
+        Err(failed) => return Err(failed),
+    };
     let amount = u64::try_from(found.item.amount).map_err(|_| ControlError::ItemTaken)?;
     if found.item.assigned_to.is_some() {
         return Err(ControlError::ItemLeft.into());
     }
     let account = Iban::parse(&found.payer_account).ok_or(SuspenseFailed::NoAccount)?;
-    let insert = "INSERT INTO suspense_return \
-         (item, ordered_by, ordered_at, amount, payer, payer_account, bank_reference) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (item) DO NOTHING";
+    // Written first: what leaves has its order. One that was written before and went no further
+    // is written anew.
+    let insert = "INSERT INTO suspense_return (item, statement_key, ordered_by, ordered_at, \
+         amount, payer, payer_account, bank_reference) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+         ON CONFLICT (item) DO UPDATE SET statement_key = excluded.statement_key, \
+         ordered_by = excluded.ordered_by, ordered_at = excluded.ordered_at, \
+         amount = excluded.amount, payer = excluded.payer, \
+         payer_account = excluded.payer_account, bank_reference = excluded.bank_reference";
     sqlx::query(insert)
         .bind(number(item))
+        .bind(found.item.statement_key)
         .bind(by.name())
         .bind(number(portal.durable().now().unix_ms))
         .bind(number(amount))
@@ -294,10 +310,17 @@ async fn one(portal: &Portal, item: u64) -> Result<Waiting, SuspenseFailed> {
 async fn newest_proposal(
     portal: &Portal,
     item: u64,
+    statement_key: &str,
 ) -> Result<Option<(String, Proposal)>, sqlx::Error> {
     let read = "SELECT id, card, proposed_by, proposed_at, approved_by FROM suspense_proposal \
-         WHERE item = $1 ORDER BY proposed_at DESC, id DESC LIMIT 1";
-    let row = sqlx::query(read).bind(number(item)).fetch_optional(portal.database().pool()).await?;
+         WHERE item = $1 AND ($2 = '' OR statement_key = $3) \
+         ORDER BY proposed_at DESC, id DESC LIMIT 1";
+    let row = sqlx::query(read)
+        .bind(number(item))
+        .bind(statement_key)
+        .bind(statement_key)
+        .fetch_optional(portal.database().pool())
+        .await?;
     row.map(|row| {
         let (at, approved_by): (i64, String) = (row.try_get(3)?, row.try_get(4)?);
         let proposal = Proposal {

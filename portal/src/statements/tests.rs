@@ -155,7 +155,7 @@ fn suspense_is_assigned_by_two_people_and_returned_once() {
         assert_eq!(bank.balance("234567891"), 30_00);
     }
     let gone = bank.wait(suspense::give_back(portal, item, &first)).unwrap_err();
-    assert!(matches!(gone, SuspenseFailed::Control(ControlError::NoSuchItem)));
+    assert!(matches!(gone, SuspenseFailed::Control(ControlError::ItemLeft)));
 
     let item = other.item.item;
     let early = bank.wait(suspense::returned(portal, item)).unwrap_err();

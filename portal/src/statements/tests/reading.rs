@@ -1,6 +1,7 @@
 //! What a reader makes of files: of the vectors, of odd ones, and of hostile ones.
 
 use std::fmt::Write as _;
+use std::io::{self, BufReader, Read};
 
 use cekr_issuer::entry::StatementKey;
 use cekr_switch::statements::{LineKind, LineTarget};
@@ -264,4 +265,37 @@ fn hostile_and_broken_files_are_refused_with_their_place() {
     assert!(lines::read(&b"<Document>\xff</Document>"[..]).is_err());
     // A long text that nobody reads is none of our business.
     assert!(read(&entry(&format!("<AddtlNtryInf>{}</AddtlNtryInf>", "x".repeat(9_000)))).is_ok());
+}
+
+/// The same octets without an end.
+struct Endless {
+    octets: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Endless {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let rest = &self.octets[self.at..];
+        let len = rest.len().min(out.len());
+        out[..len].copy_from_slice(&rest[..len]);
+        self.at = (self.at + len) % self.octets.len();
+        Ok(len)
+    }
+}
+
+#[test]
+fn a_file_without_an_end_is_read_to_its_bound_and_no_further() {
+    let endless = |text: &str| Endless { octets: text.as_bytes().to_vec(), at: 0 };
+    let comments = format!("<!--{}-->", "x".repeat(PIECE_OCTETS_MAX / 2));
+    for (head, again, expected) in [
+        ("<Document>", comments.as_str(), Fault::FileTooLarge),
+        ("<Document>", "<a>", Fault::NotCamt),
+        ("<Document><BkToCstmrStmt>", "<a>", Fault::Depth),
+        ("", " ", Fault::PieceTooLong),
+        ("<", "a", Fault::PieceTooLong),
+        ("<Document a=\"", "a", Fault::PieceTooLong),
+    ] {
+        let input = BufReader::new(head.as_bytes().chain(endless(again)));
+        assert_eq!(lines::read(input).unwrap_err().fault, expected, "{head}");
+    }
 }
