@@ -1,8 +1,10 @@
 //! A card's page: what is on it, what it may do, what it did, and what its holder should know.
 
+pub mod api;
 pub mod controls;
 pub mod fee;
 pub mod history;
+pub mod limits;
 pub mod live;
 pub mod notices;
 pub mod shown;
@@ -35,6 +37,7 @@ pub fn routes() -> Router<Portal> {
         .route("/cards/{id}/lock", post(controls::lock))
         .route("/cards/{id}/unlock", get(controls::ask_unlock).post(controls::unlock))
         .route("/cards/{id}/report", get(controls::ask_report).post(controls::report))
+        .route("/cards/{id}/limits", get(limits::ask).post(limits::set))
         .route("/cards/{id}/history", get(whole_history))
         .route("/cards/{id}/live", get(live::of_page))
         .route("/cards/{id}/now", get(card_now))
@@ -138,7 +141,11 @@ async fn whole_history(
     let card = shown(&portal, &page, id).await?;
     let before = after.starting_after.map(Seq);
     let (items, has_more) = entries(&portal, id, before, LINES_ON_HISTORY).await?;
-    let older = if has_more { items.last().and_then(|item| item["seq"].as_u64()) } else { None };
+    let older = if has_more {
+        items.last().and_then(|item| item.get("seq").and_then(serde_json::Value::as_u64))
+    } else {
+        None
+    };
     let lines = lines(&page.say, &items);
     Ok(show(StatusCode::OK, &WholeHistory { page, card, lines, older }))
 }

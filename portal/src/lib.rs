@@ -8,6 +8,7 @@
 
 pub mod card;
 pub mod db;
+mod description;
 pub mod identity;
 pub mod loads;
 pub mod page;
@@ -97,14 +98,12 @@ impl Portal {
         let operator = identity::operator_routes()
             .merge(loads::operator_routes())
             .merge(statements::operator_routes());
-        let mut openapi = statements::openapi();
-        add(&mut openapi, loads::openapi());
         Extension {
             pages: Some(pages),
-            anyone: loads::open_routes().with_state(self.clone()),
+            anyone: loads::open_routes().merge(card::api::routes(self)).with_state(self.clone()),
             operator: operator.with_state(self.clone()),
             uploads: statements::upload_routes().with_state(self.clone()),
-            openapi,
+            openapi: description::openapi(),
         }
     }
 
@@ -160,19 +159,5 @@ impl Portal {
     #[must_use]
     pub fn assets(&self) -> &Assets {
         &self.inner.assets
-    }
-}
-
-/// Adds one folder's part of the API's description to another's.
-fn add(description: &mut serde_json::Value, more: serde_json::Value) {
-    use serde_json::Value;
-    match (description, more) {
-        (Value::Object(known), Value::Object(more)) => {
-            for (name, value) in more {
-                add(known.entry(name).or_insert(Value::Null), value);
-            }
-        }
-        (place @ Value::Null, more) => *place = more,
-        (_, _) => {}
     }
 }

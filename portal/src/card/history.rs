@@ -53,7 +53,7 @@ pub fn lines(say: &Say, items: &[Value]) -> Vec<Line> {
 /// Whether the holder is told of `item` besides the history.
 #[must_use]
 pub fn is_notice(item: &Value) -> bool {
-    item["kind"].as_str().is_some_and(|kind| NOTICES.contains(&kind))
+    item.get("kind").and_then(Value::as_str).is_some_and(|kind| NOTICES.contains(&kind))
 }
 
 /// What is read of an entry's object; what a kind lacks stays empty.
@@ -116,6 +116,7 @@ fn line(say: &Say, entry: &Entry, older: Option<&Entry>) -> Option<Line> {
         "cleared" if entry.change == 0 && entry.fee_change == 0 => return None,
         "cleared" => return Some(cleared(say, entry)),
         "controls_set" | "file_action" => (controls(say, entry, older), Way::None),
+        "limits_set" => (say.text("card-line-limits"), Way::None),
         "issued" => (say.text("card-line-issued"), Way::None),
         "pin_changed" => (say.text("card-line-pin-changed"), Way::None),
         "inquired" => (say.text("card-line-inquired"), Way::None),
@@ -275,12 +276,13 @@ pub fn when(at: &str, language: Language) -> String {
 
 const ZONE: &str = "Europe/Ljubljana";
 /// Kinds of entries that a holder is told of.
-const NOTICES: [&str; 9] = [
+const NOTICES: [&str; 10] = [
     "controls_set",
     "declined",
     "declined_elsewhere",
     "declines_counted",
     "file_action",
+    "limits_set",
     "load_taken_back",
     "loaded",
     "pin_changed",

@@ -18,12 +18,13 @@ use axum::response::{IntoResponse as _, Response};
 use cekr_issuer::{CardId, Seq};
 use cekr_switch::sync::{Arc, Mutex};
 use futures_core::Stream;
+use serde_json::Value;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::Portal;
 use crate::identity::sessions::lives;
-use crate::identity::{HolderId, Watching, held_card};
+use crate::identity::{HolderId, SignedIn, Watching, held_card};
 use crate::page::failed::Failed;
 
 /// How many streams are open, for each holder. Cheap to clone.
@@ -64,27 +65,54 @@ impl Drop for Place {
     }
 }
 
+/// What a stream tells of a new entry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Tells {
+    /// That the card has changed: a page asks for itself anew.
+    Change,
+    /// The entries themselves.
+    Entries,
+}
+
 /// `GET /cards/{id}/live`
 ///
 /// # Errors
 /// [`Failed`].
 pub async fn of_page(
     State(portal): State<Portal>,
-    Watching(who): Watching,
+    who: Result<Watching, Response>,
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Failed> {
+    // A stream cannot lead a page elsewhere that comes back after its session's end: it tells it.
+    let Ok(Watching(who)) = who else {
+        let (events, received) = channel(EVENTS_AHEAD);
+        let _ = events.try_send(signed_out());
+        return Ok(Sse::new(Received(received)).into_response());
+    };
     let card = held_card(&portal, &who, &token).await?;
+    open(&portal, &who, card, &headers, Tells::Change)
+}
+
+/// Opens a stream about `card` for `who`.
+///
+/// # Errors
+/// [`Failed::TooMany`].
+pub(crate) fn open(
+    portal: &Portal,
+    who: &SignedIn,
+    card: CardId,
+    headers: &HeaderMap,
+    tells: Tells,
+) -> Result<Response, Failed> {
     let place = portal.streams().take(&who.holder);
     let place = place.ok_or(Failed::TooMany { retry_after_s: RETRY_S })?;
     let (_, newest) = portal.durable().control().card(card)?;
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
-    let last = last.and_then(|value| value.parse().ok()).map(Seq);
     // A number of another run in memory may be above all: then nothing was missed that is known.
-    let after = last.unwrap_or(newest).min(newest);
+    let after = last_event(headers).unwrap_or(newest).min(newest);
     let (events, received) = channel(EVENTS_AHEAD);
     let session = who.session().to_owned();
-    let watched = Watched { portal, card, session, after };
+    let watched = Watched { portal: portal.clone(), card, session, after, tells };
     tokio::spawn(async move {
         watched.tell(&events).await;
         drop(place);
@@ -93,12 +121,31 @@ pub async fn of_page(
     Ok(Sse::new(Received(received)).keep_alive(keep_alive).into_response())
 }
 
+/// What the reader saw last, if they say so.
+pub(crate) fn last_event(headers: &HeaderMap) -> Option<Seq> {
+    let last = headers.get(LAST_EVENT_ID)?.to_str().ok()?;
+    last.parse().ok().map(Seq)
+}
+
+/// The card's entries behind `after`, oldest first; `None` where they are more than a stream tells.
+pub(crate) fn entries_behind(portal: &Portal, card: CardId, after: Seq) -> Option<Vec<Value>> {
+    let control = portal.durable().control();
+    let (page, _) = control.transactions(card, None, ENTRIES_BEHIND_MAX).ok()?;
+    let is_behind = |item: &Value| item.get("seq").and_then(Value::as_u64) > Some(after.0);
+    let is_whole = page.items.iter().any(|item| !is_behind(item))
+        || (page.items.len() < ENTRIES_BEHIND_MAX && !page.has_more);
+    let mut behind: Vec<Value> = page.items.into_iter().filter(is_behind).collect();
+    behind.reverse();
+    is_whole.then_some(behind)
+}
+
 /// A card, watched for as long as a session lives.
 struct Watched {
     portal: Portal,
     card: CardId,
     session: String,
     after: Seq,
+    tells: Tells,
 }
 
 impl Watched {
@@ -117,22 +164,40 @@ impl Watched {
             if session_looked_at.elapsed() >= SESSION_LOOK {
                 session_looked_at = Instant::now();
                 if !matches!(lives(&self.portal, &self.session).await, Ok(true)) {
-                    let over = Event::default().event(SIGNED_OUT).data(SIGNED_OUT);
-                    let _ = events.send(over).await;
+                    let _ = events.send(signed_out()).await;
                     return;
                 }
             }
             let Some(newest) = self.newest().await else { return };
             if newest > self.after {
-                let event = Event::default().event(CARD_CHANGED).id(newest.0.to_string());
-                // A reader who takes nothing for so long has gone without saying so.
-                let sent = timeout(SEND_MAX, events.send(event.data(newest.0.to_string())));
-                if !matches!(sent.await, Ok(Ok(()))) {
-                    return;
+                let Some(told) = self.events(newest) else { return };
+                for event in told {
+                    // A reader who takes nothing for so long has gone without saying so.
+                    if !matches!(timeout(SEND_MAX, events.send(event)).await, Ok(Ok(()))) {
+                        return;
+                    }
                 }
                 self.after = newest;
             }
         }
+    }
+
+    /// What is told of the entries behind the last one up to `newest`, which are durable.
+    fn events(&self, newest: Seq) -> Option<Vec<Event>> {
+        if self.tells == Tells::Change {
+            let seq = newest.0.to_string();
+            return Some(vec![Event::default().event(CARD_CHANGED).id(&seq).data(&seq)]);
+        }
+        let behind = entries_behind(&self.portal, self.card, self.after)?;
+        let durable = behind
+            .into_iter()
+            .filter(|item| item.get("seq").and_then(Value::as_u64) <= Some(newest.0));
+        let event = |item: Value| {
+            let kind = item.get("kind").and_then(Value::as_str).unwrap_or_default();
+            let id = item.get("seq").map(Value::to_string).unwrap_or_default();
+            Event::default().event(kind).id(id).data(item.to_string())
+        };
+        Some(durable.map(event).collect())
     }
 
     /// The card's newest entry, durable.
@@ -141,6 +206,10 @@ impl Watched {
         self.portal.durable().wait(seq).await.ok()?;
         Some(seq)
     }
+}
+
+fn signed_out() -> Event {
+    Event::default().event(SIGNED_OUT).data(SIGNED_OUT)
 }
 
 /// The receiving end as a stream.
@@ -158,6 +227,9 @@ impl Stream for Received {
 const STREAMS_PER_HOLDER: usize = 4;
 const STREAMS_MAX: usize = 4_096;
 const EVENTS_AHEAD: usize = 4;
+/// How many entries a reader may have missed and still be told them.
+const ENTRIES_BEHIND_MAX: usize = 256;
+const LAST_EVENT_ID: &str = "last-event-id";
 const RETRY_S: u64 = 60;
 /// How often a stream looks at its card: an entry is seen well within a second.
 const LOOK: Duration = Duration::from_millis(150);

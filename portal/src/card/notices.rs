@@ -94,7 +94,9 @@ pub async fn unread(portal: &Portal, holder: &HolderId) -> Result<usize, Failed>
             continue;
         }
         let (page, _) = control.transactions(id, None, ENTRIES_LOOKED_AT)?;
-        let is_new = |item: &&serde_json::Value| item["seq"].as_u64() > Some(upto);
+        let is_new = |item: &&serde_json::Value| {
+            item.get("seq").and_then(serde_json::Value::as_u64) > Some(upto)
+        };
         count += page.items.iter().take_while(is_new).filter(|item| is_notice(item)).count();
     }
     Ok(count.min(COUNT_MAX))

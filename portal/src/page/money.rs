@@ -19,6 +19,16 @@ pub fn show(cents: i64, language: Language) -> String {
     }
 }
 
+/// The amount as somebody would type it into a form: `1234,50` in Slovene, `1234.50` in English.
+#[must_use]
+pub fn typed(cents: u64, language: Language) -> String {
+    let decimal = match language {
+        Language::English => '.',
+        Language::Slovene => ',',
+    };
+    format!("{}{decimal}{:02}", cents / 100, cents % 100)
+}
+
 /// Cents out of what somebody typed: `50`, `50,5`, `50.00`, `1 234,50`. A mark before the last one
 /// or two digits is decimal; spaces set thousands apart; two different marks are read as thousands
 /// and decimal. `None` for anything that can be read in two ways, and for a minus.
@@ -110,6 +120,15 @@ mod tests {
             ("1.234.567,89", 1_234_567_89),
         ] {
             assert_eq!(read(typed), Some(cents), "{typed}");
+        }
+    }
+
+    #[test]
+    fn an_amount_in_a_form_is_read_as_the_same() {
+        for language in Language::ALL {
+            for cents in [0, 1, 50_00, 1_234_50, 99_999_999_99] {
+                assert_eq!(read(&typed(cents, language)), Some(cents));
+            }
         }
     }
 

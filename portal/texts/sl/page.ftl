@@ -42,7 +42,12 @@ failed-too-many = Zaradi varnosti poskusite znova čez 15 minut.
 failed-unprocessable-title = Zahteve ne razumemo
 menu-cards = Kartica
 menu-notices = Obvestila
-menu-notices-new = novih
+menu-notices-new = { $count ->
+    [one] { $count } novo
+    [two] { $count } novi
+    [few] { $count } nova
+   *[other] { $count } novih
+ }
 menu-sign-out = Odjava
 home-my-card = Na mojo kartico
 menu-devices = Varnost
