@@ -36,6 +36,10 @@ bench filter="":
 demo:
     .ci/demo
 
+# The website in a real browser; `SHOTS=DIR just browser` keeps pictures.
+browser:
+    .ci/browser
+
 # First programs of a newcomer, one after another.
 examples:
     .ci/examples

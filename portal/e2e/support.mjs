@@ -1,0 +1,116 @@
+// What every story needs: a switch of its own, a browser with a software authenticator, and eyes.
+import { execFile, spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { once } from "node:events";
+import { promisify } from "node:util";
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+
+const cekr = process.env.CEKR ?? new URL("../../target/debug/cekr", import.meta.url).pathname;
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const run = promisify(execFile);
+/** Each page's own session: a second one would take the authenticator with it when it ends. */
+const sessions = new WeakMap();
+
+/** A switch in memory with the built-in cards, its website, and terminals that ask it. */
+export async function openSwitch() {
+  const child = spawn(cekr, [
+    "serve", "--sandbox", "--durability", "none", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0",
+  ], { stdio: ["ignore", "pipe", "ignore"] });
+  const [line] = await once(createInterface({ input: child.stdout }), "line");
+  const ready = JSON.parse(line);
+  return {
+    url: ready.http,
+    /** A purchase in a shop; the switch must answer with the code `expect`. */
+    async purchase({ card, amount, country = "SI", expect }) {
+      const args = ["purchase", "--card", card, "--amount", amount, "--country", country,
+        "--to", ready.iso8583, "--expect", expect, "--pin", "1234", "--json"];
+      await run(cekr, ["pos", ...args]);
+    },
+    async withdraw({ card, amount, expect }) {
+      await run(cekr, ["atm", "withdraw", "--card", card, "--amount", amount, "--to", ready.iso8583,
+        "--expect", expect, "--pin", "1234", "--json"]);
+    },
+    async close() {
+      child.kill("SIGTERM");
+      if (child.exitCode === null) await once(child, "exit");
+    },
+  };
+}
+
+export function openBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+}
+
+/** A person with a browser and a passkey device, who reads `locale`. */
+export async function openPerson(browser, url, { locale = "sl-SI", width = 390, ...more } = {}) {
+  const context = await browser.newContext({
+    baseURL: url, locale, viewport: { width, height: 844 }, bypassCSP: false, ...more,
+  });
+  const page = await context.newPage();
+  const devtools = await context.newCDPSession(page);
+  sessions.set(page, devtools);
+  await devtools.send("WebAuthn.enable");
+  await devtools.send("WebAuthn.addVirtualAuthenticator", {
+    options: { protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal",
+      hasResidentKey: true, hasUserVerification: true, isUserVerified: true,
+      automaticPresenceSimulation: true },
+  });
+  const complaints = [];
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  return { context, page, complaints };
+}
+
+/** Registers a built-in card with the sandbox's code and ends on the card's page. */
+export async function register(page, { mokId, lastSix }) {
+  await page.goto("/register");
+  await page.fill("#mok_id", mokId);
+  await page.fill("#last_six", lastSix);
+  await page.fill("#code", "KRANJ-40000");
+  await page.click("main form button");
+  await page.waitForSelector("form[data-passkey=create]");
+  await page.click("form[data-passkey=create] button");
+  await page.waitForURL("**/cards/*");
+}
+
+/** No fault that axe knows. It runs in a world of its own, so that the policy stays in force. */
+export async function accessible(page) {
+  const devtools = sessions.get(page);
+  const { frameTree } = await devtools.send("Page.getFrameTree");
+  const world = await devtools.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id });
+  const { readFile } = await import("node:fs/promises");
+  const contextId = world.executionContextId;
+  await devtools.send("Runtime.evaluate", { contextId, expression: await readFile(axe, "utf8") });
+  const { result, exceptionDetails } = await devtools.send("Runtime.evaluate", {
+    contextId, awaitPromise: true, returnByValue: true,
+    expression: `axe.run(document, { resultTypes: ["violations"] }).then((found) => found.violations.map(
+      (fault) => fault.id + ": " + fault.nodes.map((node) => node.html).join(" | ")))`,
+  });
+  assert.equal(exceptionDetails, undefined, JSON.stringify(exceptionDetails));
+  assert.deepEqual(result.value, [], page.url());
+}
+
+/** Nothing is wider than the window. */
+export async function fits(page) {
+  const [content, window] = await page.evaluate(() =>
+    [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+  assert.ok(content <= window, `${page.url()} is ${content} wide in a window of ${window}`);
+}
+
+/** A picture for people, where `SHOTS` names a folder. */
+export async function picture(page, name) {
+  if (!process.env.SHOTS) return;
+  const width = page.viewportSize().width;
+  await page.screenshot({ path: `${process.env.SHOTS}/${name}-${width}.png`, fullPage: true });
+}
+
+export const ANA = { mokId: "123456782", lastSix: "000011" };
+export const BOR = { mokId: "534640974", lastSix: "000029" };
