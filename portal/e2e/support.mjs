@@ -7,21 +7,23 @@ import { promisify } from "node:util";
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
-const cekr = process.env.CEKR ?? new URL("../../target/debug/cekr", import.meta.url).pathname;
+export const cekr = process.env.CEKR ?? new URL("../../target/debug/cekr", import.meta.url).pathname;
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const run = promisify(execFile);
 /** Each page's own session: a second one would take the authenticator with it when it ends. */
 const sessions = new WeakMap();
 
 /** A switch in memory with the built-in cards, its website, and terminals that ask it. */
-export async function openSwitch() {
+export async function openSwitch(more = [], durability = "none") {
   const child = spawn(cekr, [
-    "serve", "--sandbox", "--durability", "none", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0",
+    "serve", "--sandbox", "--durability", durability, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0",
+    ...more,
   ], { stdio: ["ignore", "pipe", "ignore"] });
   const [line] = await once(createInterface({ input: child.stdout }), "line");
   const ready = JSON.parse(line);
   return {
     url: ready.http,
+    iso8583: ready.iso8583,
     /** A purchase in a shop; the switch must answer with the code `expect`. */
     async purchase({ card, amount, country = "SI", expect }) {
       const args = ["purchase", "--card", card, "--amount", amount, "--country", country,

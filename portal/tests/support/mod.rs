@@ -42,6 +42,8 @@ pub struct Site {
     pub clock: ManualClock,
     /// The address that browsers know.
     pub url: String,
+    /// Where terminals connect.
+    pub iso8583: std::net::SocketAddr,
     address: String,
     agent: ureq::Agent,
     // Last: it stops the switch when it goes.
@@ -93,7 +95,8 @@ impl Site {
             .timeout_global(Some(Duration::from_secs(20)))
             .build()
             .into();
-        Site { portal, clock: hand, url, address, agent, _running: running }
+        let iso8583 = *running.iso_addrs.first().unwrap();
+        Site { portal, clock: hand, url, iso8583, address, agent, _running: running }
     }
 
     /// A browser that has never been here.
@@ -185,6 +188,40 @@ impl Browser<'_> {
             request = request.header(*name, *value);
         }
         self.told(request.call())
+    }
+
+    /// A stream's lines, as they come.
+    pub fn stream(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> impl Iterator<Item = String> + use<> {
+        use std::io::BufRead as _;
+        let mut request = self.site.agent.get(format!("{}{path}", self.site.address));
+        request =
+            request.header("Cookie", self.cookie_line()).header("Accept", "text/event-stream");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.call().unwrap();
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        let lines = std::io::BufReader::new(answer.into_body().into_reader()).lines();
+        lines.map_while(Result::ok).filter(|line| !line.is_empty() && !line.starts_with(':'))
+    }
+
+    /// A call of the holder's API.
+    pub fn api(&self, method: &str, path: &str, token: &str, body: &Value) -> Reply {
+        let address = format!("{}{path}", self.site.address);
+        let request = match method {
+            "PATCH" => self.site.agent.patch(address),
+            _ => self.site.agent.post(address),
+        };
+        let mut request =
+            request.header("Cookie", self.cookie_line()).header("X-CSRF-Token", token);
+        if let Some(origin) = &*self.origin.borrow() {
+            request = request.header("Origin", origin.as_str());
+        }
+        self.told(request.send_json(body))
     }
 
     pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
