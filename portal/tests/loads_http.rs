@@ -218,6 +218,15 @@ fn a_form_sent_twice_orders_once_and_after_the_payment_leads_to_how_it_stands() 
     assert_eq!(world.balance(0), 150_00);
     let late = world.post("/load", &filled(form, &[]));
     assert_eq!(late.location, format!("/load/{id}"));
+    // Even where the day's limit leaves no room for a second one.
+    let large = [("amount", "800")];
+    let form = "fedcba9876543210fedcba9876543210";
+    let ordered = world.post("/load", &filled(form, &large)).location;
+    world.post(&ordered, &[("card_number", "4111 1111 1111 1111")]);
+    let id = ordered.strip_prefix("/sandbox/psp/").unwrap();
+    assert!(world.get(&format!("/load/{id}")).text().contains("The money is on the card."));
+    assert_eq!(world.post("/load", &filled(form, &large)).location, format!("/load/{id}"));
+    assert_eq!(world.balance(0), 950_00);
     // Another amount on the same page is another order.
     let other = world.post("/load", &filled(form, &[("amount", "60")]));
     assert_ne!(other.location, first.location);

@@ -89,18 +89,23 @@ pub(super) async fn order(
     }
     let holder = page.signed_in.as_ref().map(|who| who.holder.as_str().to_owned());
     let token = with_kept(&portal, holder.as_deref(), &mut sent).await?;
+    let mark = sent.mark(holder.as_deref().unwrap_or_default());
+    let database = portal.database();
+    // Sent twice, or again after a step back: one order, wherever it has come to. It is looked for
+    // first, for the limits may leave no room for a second one.
+    if let Some(load) = store::find_form(database, &mark).await? {
+        return Ok(lead(&address(flow, &load, token).await));
+    }
     let Some(load) = ordered(&portal, page.signed_in.as_ref(), &mut sent).await? else {
         return written(&portal, page, &sent, StatusCode::UNPROCESSABLE_ENTITY).await;
     };
-    let mark = sent.mark(holder.as_deref().unwrap_or_default());
-    let database = portal.database();
-    // Sent twice, or again after a step back: one order, wherever it has come to.
-    let known = store::find_form(database, &mark).await?;
-    let load = match known {
-        Some(load) => load,
-        None if store::open_count(database).await? >= OPEN_MAX => return Err(Failed::TryLater),
-        None if store::insert(database, &load, &mark).await? => load,
-        None => store::find_form(database, &mark).await?.ok_or(Failed::TryLater)?,
+    if store::open_count(database).await? >= OPEN_MAX {
+        return Err(Failed::TryLater);
+    }
+    let load = if store::insert(database, &load, &mark).await? {
+        load
+    } else {
+        store::find_form(database, &mark).await?.ok_or(Failed::TryLater)?
     };
     Ok(lead(&address(flow, &load, token).await))
 }
