@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use crate::card::api;
-use crate::{loads, statements};
+use crate::{identity, loads, statements};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -49,6 +49,7 @@ pub(crate) fn openapi() -> Value {
     });
     add(&mut website, loads::openapi());
     add(&mut website, statements::openapi());
+    add(&mut website, identity::openapi());
     website
 }
 

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod back;
 mod ceremonies;
 pub mod codes;
+pub mod desk;
 mod devices;
 pub mod holder;
 pub mod level;
@@ -38,6 +39,7 @@ use crate::settings::Settings;
 
 pub use attempts::Attempts;
 pub use back::{Back, BackFault, NoCard, card_by_back};
+pub use desk::{OnDesk, Role};
 pub use holder::{HolderId, cards_of, held_card};
 pub use level::{Action, Level, StepUp};
 pub use local_path::LocalPath;
@@ -74,6 +76,14 @@ pub fn routes() -> Router<Portal> {
         .route("/prove/finish", post(prove::finish))
         .route("/rekono", get(rekono::go))
         .route(provider::CALLBACK, get(rekono::back))
+        .route("/desk", get(desk::show))
+        .route("/desk/sign-in", get(desk::show_sign_in))
+        .route("/desk/sign-in/begin", post(desk::begin))
+        .route("/desk/sign-in/finish", post(desk::finish))
+        .route("/desk/sign-out", post(desk::out))
+        .route("/desk/register", get(desk::show_register).post(desk::judge))
+        .route("/desk/register/begin", post(desk::begin_register))
+        .route("/desk/register/finish", post(desk::finish_register))
         .route("/devices", get(devices::show))
         .route("/devices/begin", post(devices::begin))
         .route("/devices/finish", post(devices::finish))
@@ -83,12 +93,18 @@ pub fn routes() -> Router<Portal> {
         .route("/sessions/{id}/end", post(devices::end_session))
 }
 
+/// The operator's calls in the API's description.
+pub(crate) fn openapi() -> serde_json::Value {
+    serde_json::from_str(include_str!("identity/openapi.json")).unwrap_or_default()
+}
+
 /// The operator's calls.
 pub fn operator_routes() -> Router<Portal> {
     Router::new()
         .route("/v1/cards/{id}/enrolment_codes", post(operator::make_code))
         .route("/v1/holders", get(operator::find_holder))
         .route("/v1/holders/{id}/recovery", post(operator::recover))
+        .route("/v1/operators", post(operator::make_operator))
         .route("/v1/audit", get(operator::audit))
 }
 

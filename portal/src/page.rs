@@ -19,6 +19,7 @@ use cekr_switch::http::ApiError;
 use crate::Portal;
 use crate::card::notices;
 use crate::identity::SignedIn;
+use crate::identity::posted::csrf_of;
 use failed::Failure;
 use nonce::Nonce;
 use texts::{Language, Say};
@@ -81,7 +82,8 @@ impl FromRequestParts<Portal> for Page {
         let nonce = parts.extensions.get::<Nonce>().cloned().unwrap_or_default();
         // The store's failure is logged; a page that needs somebody asks for them itself.
         let signed_in = SignedIn::find(parts, portal).await.unwrap_or_default();
-        let csrf = signed_in.as_ref().map(|who| who.csrf.as_str().to_owned()).unwrap_or_default();
+        let csrf = csrf_of(parts, portal).await.unwrap_or_default();
+        let csrf = csrf.map(|csrf| csrf.as_str().to_owned()).unwrap_or_default();
         let path = parts.uri.path().to_owned();
         let notices = match &signed_in {
             // A header without its count is still a header.

@@ -10,7 +10,7 @@ use webauthn_rs::prelude::{
     DiscoverableAuthentication, PasskeyAuthentication, PasskeyRegistration,
 };
 
-use super::codes::Enrolment;
+use super::codes::{Enrolment, Right};
 use super::passkeys::Owner;
 use super::rekono::Away;
 use super::secret;
@@ -20,6 +20,10 @@ use crate::page::failed::Failed;
 pub(super) enum Ceremony {
     /// Another passkey for somebody who is signed in.
     Add(Owner, Box<PasskeyRegistration>),
+    /// An operator's code was right: whose passkey?
+    DeskEnrolled(Right, Owner),
+    /// The passkey of an operator who had the code.
+    DeskRegister(Right, Owner, Box<PasskeyRegistration>),
     /// A card's back and its code were right: whose passkey?
     Enrolled(Enrolment),
     /// Somebody who is signed in proves it anew.
@@ -77,6 +81,8 @@ impl Ceremonies {
             (
                 _,
                 Ceremony::Add(..)
+                | Ceremony::DeskEnrolled(..)
+                | Ceremony::DeskRegister(..)
                 | Ceremony::Prove(..)
                 | Ceremony::Register(..)
                 | Ceremony::Rekono(_)

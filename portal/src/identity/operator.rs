@@ -1,12 +1,14 @@
 //! What operators do about people: codes for new cards, recovery, and the audit.
 
 use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use cekr_switch::http::ApiError;
 use serde::{Deserialize, Serialize};
 
 use super::audit::{self, Change, Line, Written};
 use super::codes::{self, For};
+use super::desk;
 use super::holder::{HolderId, cards_of, holder_of};
 use super::passkeys::{self, Owner};
 use crate::Portal;
@@ -77,8 +79,9 @@ pub(super) async fn make_code(
 /// `GET /v1/holders?card=ID`
 pub(super) async fn find_holder(
     State(portal): State<Portal>,
-    Query(of): Query<OfCard>,
+    query: Result<Query<OfCard>, QueryRejection>,
 ) -> Result<Json<Holders>, ApiError> {
+    let Query(of) = query.map_err(|rejection| bad_query(&rejection))?;
     let holder = holder_of(&portal, &of.card).await.map_err(|failed| answer(&failed))?;
     let mut data = Vec::new();
     if let Some(holder) = holder {
@@ -119,8 +122,9 @@ async fn recovered(portal: &Portal, holder: &HolderId) -> Result<Json<Made>, Fai
 /// `GET /v1/audit`
 pub(super) async fn audit(
     State(portal): State<Portal>,
-    Query(behind): Query<Behind>,
+    query: Result<Query<Behind>, QueryRejection>,
 ) -> Result<Json<Lines>, ApiError> {
+    let Query(behind) = query.map_err(|rejection| bad_query(&rejection))?;
     let limit = behind.limit.unwrap_or(LIMIT_USUAL);
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(ApiError::invalid("bad_limit", "limit is 1 to 100").of("limit"));
@@ -150,6 +154,26 @@ async fn view(portal: &Portal, holder: &HolderId) -> Result<Holder, Failed> {
     let cards = cards.into_iter().filter_map(|id| Some(control.card(id).ok()?.0.id)).collect();
     let passkeys = passkeys::devices(portal, &Owner::holder(holder)).await?.len();
     Ok(Holder { id: holder.as_str().to_owned(), cards, passkeys })
+}
+
+/// `POST /v1/operators`
+pub(super) async fn make_operator(
+    State(portal): State<Portal>,
+    body: Result<Json<desk::New>, JsonRejection>,
+) -> Result<Json<desk::Made>, ApiError> {
+    let Json(new) =
+        body.map_err(|rejection| ApiError::invalid("invalid_body", rejection.body_text()))?;
+    match desk::make(&portal, new).await {
+        Ok(made) => Ok(Json(made)),
+        Err(Failed::Unprocessable(code)) => {
+            Err(ApiError::invalid(code, "a name has 1 to 60 characters").of("name"))
+        }
+        Err(failed) => Err(answer(&failed)),
+    }
+}
+
+fn bad_query(rejection: &QueryRejection) -> ApiError {
+    ApiError::invalid("invalid_query", rejection.body_text())
 }
 
 /// The failure in the API's words.

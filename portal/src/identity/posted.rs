@@ -13,6 +13,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
+use super::desk;
 use super::level::Asker;
 use super::session::{Csrf, SignedIn, asker};
 use crate::Portal;
@@ -35,14 +36,13 @@ impl<T: DeserializeOwned> FromRequest<Portal> for Posted<T> {
 
     async fn from_request(request: Request, portal: &Portal) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        let signed_in = SignedIn::find(&mut parts, portal).await.map_err(refuse(&parts))?;
+        let csrf = csrf_of(&mut parts, portal).await.map_err(refuse(&parts))?;
         let body = Bytes::from_request(Request::from_parts(parts.clone(), body), portal)
             .await
             .map_err(IntoResponse::into_response)?;
         let again = || Request::from_parts(parts.clone(), body.clone().into());
         let sent = Form::<Token>::from_request(again(), portal).await.ok();
         let sent = sent.and_then(|Form(token)| token.csrf);
-        let csrf = signed_in.map(|signed_in| signed_in.csrf);
         check(&parts, portal, csrf.as_ref(), sent.as_deref()).map_err(refuse(&parts))?;
         match Form::<T>::from_request(again(), portal).await {
             Ok(Form(form)) => Ok(Posted(form)),
@@ -69,11 +69,19 @@ impl FromRequestParts<Portal> for FromUs {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> Result<Self, Response> {
-        let signed_in = SignedIn::find(parts, portal).await.map_err(refuse(parts))?;
-        let csrf = signed_in.map(|signed_in| signed_in.csrf);
+        let csrf = csrf_of(parts, portal).await.map_err(refuse(parts))?;
         check(parts, portal, csrf.as_ref(), None).map_err(refuse(parts))?;
         Ok(FromUs)
     }
+}
+
+/// The token that changes on this page must carry: a desk's below `/desk`, else a holder's.
+pub(crate) async fn csrf_of(parts: &mut Parts, portal: &Portal) -> Result<Option<Csrf>, Failed> {
+    let path = parts.uri.path();
+    if path == "/desk" || path.starts_with("/desk/") {
+        return desk::csrf(parts, portal).await;
+    }
+    Ok(SignedIn::find(parts, portal).await?.map(|signed_in| signed_in.csrf))
 }
 
 /// Whether a change comes from a page of ours, with the token `csrf` in the header or as `sent`.
