@@ -66,11 +66,15 @@ fn payee(config: &Config) -> Result<Payee, String> {
 fn database(config: &Config) -> Result<DatabasePlace, String> {
     let url = &config.portal.database_url;
     if !url.is_empty() {
-        return PostgresUrl::parse(url).map(DatabasePlace::Postgres).ok_or_else(|| {
-            "[portal] database_url begins with postgres://\nhelp: leave it empty for a file in the \
-             data directory"
-                .to_owned()
-        });
+        return match url.strip_prefix("sqlite:") {
+            Some(":memory:") => Ok(DatabasePlace::Memory),
+            Some(path) if !path.is_empty() => Ok(DatabasePlace::File(path.into())),
+            _ => PostgresUrl::parse(url).map(DatabasePlace::Postgres).ok_or_else(|| {
+                "[portal] database_url is postgres://..., sqlite:FILE or sqlite::memory:\nhelp: \
+                 leave it empty for a file in the data directory"
+                    .to_owned()
+            }),
+        };
     }
     Ok(match config.data.durability {
         Durability::None => DatabasePlace::Memory,

@@ -38,7 +38,8 @@ limits = "off"
 "#;
 
 fn setup(scratch: &Scratch) -> Setup {
-    let setup = Setup::new(&scratch.0, 0);
+    // With the evidence on disk, as it is outside of tests.
+    let setup = Setup::new(&scratch.0, 0).with("CEKR_PORTAL_DATABASE_URL", "");
     fs::write(&setup.cards, CARDS).unwrap();
     setup
 }

@@ -94,7 +94,7 @@ pub const SETTINGS: &[Setting] = &[
     row("keys", "bdk_aes", KEY_BLOCK, "PIN pads, DUKPT over AES (B0)"),
     row("keys", "mak", KEY_BLOCK, "MACs of messages (M3)"),
     row("keys", "exchange", KEY_BLOCK, "links send working keys under it, AES (K1)"),
-    row("portal", "database_url", "URL", "postgres://...; empty: DIR/portal.db"),
+    row("portal", "database_url", "URL", "postgres://... or sqlite:FILE; empty: DIR/portal.db"),
     row("portal", "public_url", "URL", "what browsers ask for; empty: the control API's address"),
     row("portal", "payee_name", "text", "who is paid by payment orders; at most 33 characters"),
     row("portal", "payee_street", "text", "their street and number"),
