@@ -272,9 +272,10 @@ impl Place<'_> {
         let mut seen = HashMap::new();
         for card in cards {
             let value = value(card);
-            let line = self.line(value.span().start);
-            if let Some(first) = seen.insert(value.get_ref().clone(), line) {
-                let fault = format!("is the same as in line {first}");
+            // Lines are counted from the file's beginning: for a fault alone, or a file of many
+            // cards would be read as many times.
+            if let Some(first) = seen.insert(value.get_ref().clone(), value.span().start) {
+                let fault = format!("is the same as in line {}", self.line(first));
                 return Err(self.at(&value, field, &fault, "every card needs its own"));
             }
         }
