@@ -91,6 +91,7 @@ impl Portal {
             .merge(identity::routes())
             .merge(card::routes())
             .merge(loads::routes())
+            .merge(statements::routes())
             .fallback(page::not_found)
             .layer(from_fn_with_state(self.clone(), page::failed::layer))
             .layer(from_fn(page::headers))

@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod camt;
+mod desk;
 pub mod evidence;
 pub mod fuzzing;
 pub mod import;
@@ -74,6 +75,15 @@ pub fn upload_routes() -> Router<Portal> {
 #[must_use]
 pub fn openapi() -> serde_json::Value {
     serde_json::from_str(include_str!("statements/openapi.json")).unwrap_or_default()
+}
+
+/// The desk's pages.
+pub fn routes() -> Router<Portal> {
+    Router::new()
+        .route("/desk/suspense", get(desk::show))
+        .route("/desk/suspense/{item}/propose", post(desk::propose))
+        .route("/desk/suspense/{item}/approve", post(desk::approve))
+        .route("/desk/suspense/{item}/return", post(desk::give_back))
 }
 
 /// Suspense, below `/v1` with the operator's token.

@@ -43,7 +43,7 @@ use crate::sync::{Arc, AtomicU64, Ordering};
 pub use error::ApiError;
 pub use extension::Extension;
 use idempotency::Idempotency;
-use quote::quotable;
+pub use quote::quotable;
 use token::Token;
 pub use token::TokenPlace;
 

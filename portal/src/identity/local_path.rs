@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use axum::http::HeaderMap;
 use axum::http::header::REFERER;
 use axum::http::request::Parts;
+use cekr_switch::http::quotable;
 
 /// A path with its query.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -18,7 +19,9 @@ impl LocalPath {
         let mut octets = text.bytes();
         let begins = octets.next() == Some(b'/') && octets.next() != Some(b'/');
         let is_plain = text.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'\\');
-        (begins && is_plain && text.len() <= OCTETS_MAX).then(|| LocalPath(text.to_owned()))
+        // It will stand in an address: not with a card's number in it.
+        let may_be_told = quotable(text) == text && text.len() <= OCTETS_MAX;
+        (begins && is_plain && may_be_told).then(|| LocalPath(text.to_owned()))
     }
 
     /// What was typed, or the page that follows a sign-in.

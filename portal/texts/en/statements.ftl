@@ -1,1 +1,23 @@
 # Statements and suspense.
+statements-suspense-title = Unmatched payments
+statements-suspense-words = Money that matched no card. One person proposes the card, another approves it.
+statements-total = Waiting in all:
+statements-not-reconciled = The list and the books disagree. Assign nothing, and tell whoever is responsible.
+statements-nothing-waits = Nothing waits.
+statements-why = Reason
+statements-payer = Payer
+statements-account = Payer's account
+statements-reference = Reference as told
+statements-should-return = It has waited for 30 days: it should go back to its payer.
+statements-waits-for-another = You proposed the card; another person must approve it.
+statements-proposed = Another person has proposed a card for this amount.
+statements-approve = Approve the proposed card
+statements-belongs-to = MOK ID of the card that it belongs to
+statements-propose = Propose the card
+statements-return = Return to the payer
+statements-more = Next payments
+statements-no-card = There is no card with this MOK ID. Check the nine digits.
+statements-item-left = This amount waits no more: meanwhile it was assigned or returned.
+statements-nothing-proposed = No card is proposed for this amount.
+statements-two-people = Who proposes a card cannot approve it too. Let another person approve it.
+statements-no-account = The statement names no account of the payer's that the amount could go back to.

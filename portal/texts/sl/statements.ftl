@@ -1,1 +1,23 @@
 # Izpiski in neprepoznana plačila.
+statements-suspense-title = Neprepoznana plačila
+statements-suspense-words = Denar, ki ga ni bilo mogoče pripisati nobeni kartici. Kartico predlaga ena oseba, potrdi jo druga.
+statements-total = Skupaj čaka:
+statements-not-reconciled = Seznam in knjige se ne ujemajo. Ne razporejajte ničesar in obvestite odgovorno osebo.
+statements-nothing-waits = Nič ne čaka.
+statements-why = Razlog
+statements-payer = Plačnik
+statements-account = Račun plačnika
+statements-reference = Navedeni sklic
+statements-should-return = Čaka že 30 dni: predlagamo vračilo plačniku.
+statements-waits-for-another = Kartico ste predlagali vi; potrditi jo mora druga oseba.
+statements-proposed = Druga oseba je predlagala kartico za ta znesek.
+statements-approve = Potrdi predlagano kartico
+statements-belongs-to = MOK ID kartice, ki ji znesek pripada
+statements-propose = Predlagaj kartico
+statements-return = Vrni plačniku
+statements-more = Naslednja plačila
+statements-no-card = Kartice s tem MOK ID ni. Preverite devet števk.
+statements-item-left = Ta znesek ne čaka več: medtem je bil razporejen ali vrnjen.
+statements-nothing-proposed = Za ta znesek ni predlagana nobena kartica.
+statements-two-people = Kdor kartico predlaga, je ne more tudi potrditi. Potrdi naj jo druga oseba.
+statements-no-account = Izpisek ne navaja računa plačnika, na katerega bi bilo mogoče vrniti znesek.

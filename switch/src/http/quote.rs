@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 /// `text` with each run of twelve digits or more hidden: card numbers and stripe data, whole or
 /// not.
-pub(super) fn quotable(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn quotable(text: &str) -> Cow<'_, str> {
     let is_number =
         |part: &[u8]| part.len() >= DIGITS_MIN && part.first().is_some_and(u8::is_ascii_digit);
     let parts =
