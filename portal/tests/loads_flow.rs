@@ -47,6 +47,7 @@ impl World {
         let free = cekr_switch::config::Address::parse("127.0.0.1:0").unwrap();
         config.listener.first_mut().addr = free.clone();
         config.http.addr = free;
+        config.http.operator_token = "a-token-for-tests".to_owned();
         config.data.durability = Durability::None;
         config.switch.threads = 1;
         let options = Options {

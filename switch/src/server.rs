@@ -8,6 +8,7 @@
 use std::future::Future;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cekr_issuer::{Policy, Seq};
@@ -679,7 +680,13 @@ fn token_place(config: &Config) -> TokenPlace {
     }
     match config.data.durability {
         Durability::None => {
-            let name = format!("cekr-operator-{}.token", std::process::id());
+            // Servers of one process would take each other's file away.
+            static DRAWN: AtomicU32 = AtomicU32::new(0);
+            let process = std::process::id();
+            let name = match DRAWN.fetch_add(1, Ordering::Relaxed) {
+                0 => format!("cekr-operator-{process}.token"),
+                more => format!("cekr-operator-{process}-{more}.token"),
+            };
             TokenPlace::TemporaryFile(std::env::temp_dir().join(name))
         }
         Durability::Sync => TokenPlace::File(Path::new(&config.data.dir).join("operator.token")),

@@ -5,7 +5,8 @@
 mod common;
 
 use cekr_switch::clock::{Clock, ManualClock};
-use cekr_switch::config::Config;
+use cekr_switch::config::{Config, Durability};
+use cekr_switch::http::TokenPlace;
 use cekr_switch::keyring::StartKey;
 use cekr_switch::server::{ClockBehind, Options, Server, Signals, StartError};
 
@@ -129,4 +130,39 @@ fn a_switch_at_work_takes_checkpoints_and_starts_from_them() {
     assert_eq!(recovered.last, appended);
     assert_eq!(server.control().card(id).unwrap().0.version, version);
     assert_eq!(server.control().shard().cards().len(), 2);
+}
+
+#[test]
+fn servers_of_one_process_draw_their_tokens_into_files_of_their_own() {
+    let servers: Vec<Server> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    let free =
+                        "[[listener]]\naddr = \"127.0.0.1:0\"\n[http]\naddr = \"127.0.0.1:0\"";
+                    let mut config = Config::parse(free, "test").unwrap();
+                    config.data.durability = Durability::None;
+                    let options = Options {
+                        start_key: StartKey::development(),
+                        clock: Clock::system().unwrap(),
+                        signals: Signals::Leave,
+                        clock_behind: ClockBehind::Refuse,
+                    };
+                    Server::bind(config, options).unwrap()
+                })
+            })
+            .collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    let mut paths = std::collections::BTreeSet::new();
+    for server in servers {
+        let running = server.start().unwrap();
+        let TokenPlace::TemporaryFile(path) = running.token_place().clone() else {
+            panic!("a switch in memory keeps its token no longer than itself");
+        };
+        assert!(path.exists(), "no other server took {}", path.display());
+        assert!(paths.insert(path), "two servers share one file");
+        running.shutdown().unwrap();
+    }
+    assert!(paths.iter().all(|path| !path.exists()), "they went with their servers");
 }
