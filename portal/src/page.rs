@@ -14,7 +14,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
-use cekr_switch::http::{ApiError, quotable};
+use cekr_switch::http::ApiError;
 
 use crate::Portal;
 use crate::card::notices;
@@ -85,8 +85,7 @@ impl FromRequestParts<Portal> for Page {
         let csrf = csrf_of(parts, portal).await.unwrap_or_default();
         let csrf = csrf.map(|csrf| csrf.as_str().to_owned()).unwrap_or_default();
         // A page repeats its path: never with a card's number that somebody put into it.
-        let path = parts.uri.path();
-        let path = if quotable(path) == path { path.to_owned() } else { "/".to_owned() };
+        let path = language::within(parts.uri.path()).to_owned();
         let notices = match &signed_in {
             // A header without its count is still a header.
             Some(who) => notices::unread(portal, &who.holder).await.unwrap_or_default(),

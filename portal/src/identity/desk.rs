@@ -22,7 +22,7 @@ use super::posted::{FromUs, Posted};
 use super::register::agent;
 use super::session::{Csrf, asker};
 use super::sessions::{self, Face, Means, Proof, Touch, at};
-use super::sign_in::{Answer, FromUsOrForm, keep, lead};
+use super::sign_in::{Answer, FromUsOrForm, keep, lead, owner_of};
 use crate::Portal;
 use crate::page::failed::Failed;
 use crate::page::{Page, show as show_page};
@@ -228,18 +228,12 @@ pub(super) async fn finish(
     Posted(answer): Posted<Answer>,
 ) -> Result<Response, Failed> {
     let next = next_of(answer.next.as_deref());
-    let now_ms = portal.durable().now().unix_ms;
-    let again = |page, next, fault| {
-        let sign_in = SignIn { page, next, fault: Some(fault) };
-        Ok(show_page(StatusCode::UNPROCESSABLE_ENTITY, &sign_in))
-    };
-    let ceremony = portal.identity().ceremonies().take(&answer.ceremony, now_ms);
-    let Some(Ceremony::SignIn(state)) = ceremony else {
-        return again(page, next, "identity-too-late");
-    };
-    match passkeys::check_anyone(&portal, Face::Desk, &answer.credential, *state).await {
+    match owner_of(&portal, Face::Desk, &answer).await {
         Ok(owner) => begin_session(&portal, &owner, &headers, &next).await,
-        Err(Failed::Unprocessable(fault)) => again(page, next, fault),
+        Err(Failed::Unprocessable(fault)) => {
+            let sign_in = SignIn { page, next, fault: Some(fault) };
+            Ok(show_page(StatusCode::UNPROCESSABLE_ENTITY, &sign_in))
+        }
         Err(failed) => Err(failed),
     }
 }

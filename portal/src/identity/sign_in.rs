@@ -12,7 +12,7 @@ use super::ceremonies::Ceremony;
 use super::holder::HolderId;
 use super::level::Level;
 use super::local_path::LocalPath;
-use super::passkeys;
+use super::passkeys::{self, Owner};
 use super::posted::{FromUs, Posted};
 use super::rekono::is_offered;
 use super::session::SignedIn;
@@ -75,15 +75,7 @@ pub(super) async fn finish(
     Posted(answer): Posted<Answer>,
 ) -> Result<Response, Failed> {
     let next = LocalPath::or_start(answer.next.as_deref());
-    let now_ms = portal.durable().now().unix_ms;
-    let ceremony = portal.identity().ceremonies().take(&answer.ceremony, now_ms);
-    let Some(Ceremony::SignIn(state)) = ceremony else {
-        let fault = Some("identity-too-late");
-        let sign_in = SignIn { page, next, fault, rekono: is_offered(&portal) };
-        return Ok(show_page(StatusCode::UNPROCESSABLE_ENTITY, &sign_in));
-    };
-    let checked = passkeys::check_anyone(&portal, Face::Holder, &answer.credential, *state).await;
-    let owner = match checked {
+    let owner = match owner_of(&portal, Face::Holder, &answer).await {
         Ok(owner) => owner,
         Err(Failed::Unprocessable(fault)) => {
             let sign_in = SignIn { page, next, fault: Some(fault), rekono: is_offered(&portal) };
@@ -93,6 +85,24 @@ pub(super) async fn finish(
     };
     let cookie = begin_session(&portal, &HolderId::of(owner.subject), &headers).await?;
     Ok(lead(&next, Some(cookie)))
+}
+
+/// Whose passkey answered the question of a sign-in.
+///
+/// # Errors
+/// [`Failed::Unprocessable`] with what to say beside the button, when it came too late or is none
+/// of this face's.
+pub(super) async fn owner_of(
+    portal: &Portal,
+    face: Face,
+    answer: &Answer,
+) -> Result<Owner, Failed> {
+    let now_ms = portal.durable().now().unix_ms;
+    let ceremony = portal.identity().ceremonies().take(&answer.ceremony, now_ms);
+    let Some(Ceremony::SignIn(state)) = ceremony else {
+        return Err(Failed::Unprocessable("identity-too-late"));
+    };
+    passkeys::check_anyone(portal, face, &answer.credential, *state).await
 }
 
 /// `POST /sign-out`

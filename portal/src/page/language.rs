@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::LANGUAGE_COOKIE;
 use super::texts::Language;
 use crate::Portal;
+use crate::identity::LocalPath;
 
 /// What the header's form sends.
 #[derive(Deserialize)]
@@ -34,8 +35,7 @@ pub async fn choose(State(portal): State<Portal>, Form(chosen): Form<Chosen>) ->
 /// `path` if it leads nowhere but into this site, else the start.
 #[must_use]
 pub fn within(path: &str) -> &str {
-    let plain = path.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'\\');
-    if plain && path.starts_with('/') && !path.starts_with("//") { path } else { "/" }
+    if LocalPath::parse(path).is_some() { path } else { "/" }
 }
 
 /// A year.
