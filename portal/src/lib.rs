@@ -6,6 +6,7 @@
 //!
 //! A folder is a thing that a person does: its handlers, its page, its store.
 
+pub mod acs;
 pub mod card;
 pub mod db;
 mod description;
