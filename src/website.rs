@@ -4,6 +4,7 @@ use std::path::Path;
 
 use cekr_portal::Portal;
 use cekr_portal::loads::upn::{Payee, Payer, PaymentOrder};
+use cekr_portal::outbound::{OutboundSettings, Reach};
 use cekr_portal::settings::{ClientSecret, DatabasePlace, PostgresUrl, Rekono, Settings};
 use cekr_switch::config::{Config, Durability};
 use cekr_switch::http::Extension;
@@ -28,9 +29,20 @@ pub(crate) fn portal(server: &Server, config: &Config, sandbox: bool) -> Result<
         config.portal.public_url.trim_end_matches('/').to_owned()
     };
     let (database, payee) = (database(config)?, payee(config)?);
-    let settings = Settings { database, public_url, sandbox, rekono: rekono(config), payee };
+    let (outbound, rekono) = (outbound(config, sandbox), rekono(config));
+    let settings = Settings { database, public_url, sandbox, rekono, payee, outbound };
     let opened = server.block_on(Portal::open(server.durable().clone(), settings));
     opened.map_err(|error| error.to_string())
+}
+
+/// Whom TLS believes, and where given addresses may lead: with `--sandbox` to this machine too.
+fn outbound(config: &Config, sandbox: bool) -> OutboundSettings {
+    let ca_file = &config.portal.ca_file;
+    let is_free = sandbox || config.portal.private_targets;
+    OutboundSettings {
+        ca_file: (!ca_file.is_empty()).then(|| ca_file.into()),
+        reach: if is_free { Reach::Anywhere } else { Reach::Public },
+    }
 }
 
 fn rekono(config: &Config) -> Option<Rekono> {

@@ -35,6 +35,7 @@ use cekr_switch::control::Durable;
 use webauthn_rs::prelude::Webauthn;
 
 use crate::Portal;
+use crate::outbound::Outbound;
 use crate::settings::Settings;
 
 pub use attempts::Attempts;
@@ -109,13 +110,13 @@ pub fn operator_routes() -> Router<Portal> {
 }
 
 impl Identity {
-    pub(crate) fn new(durable: &Durable, settings: &Settings) -> Identity {
+    pub(crate) fn new(durable: &Durable, settings: &Settings, outbound: &Outbound) -> Identity {
         let secret = Secret::of(durable);
         Identity {
             attempts: Attempts::new(&secret),
             audit_order: Arc::default(),
             ceremonies: Ceremonies::default(),
-            provider: provider_of(settings),
+            provider: provider_of(settings, outbound),
             webauthn: passkeys::checker(&settings.public_url),
             secret,
         }
@@ -150,6 +151,6 @@ impl Identity {
     }
 }
 
-fn provider_of(settings: &Settings) -> Option<Provider> {
-    Provider::new(settings.rekono.as_ref()?, &settings.public_url)
+fn provider_of(settings: &Settings, outbound: &Outbound) -> Option<Provider> {
+    Provider::new(settings.rekono.as_ref()?, &settings.public_url, outbound)
 }

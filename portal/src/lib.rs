@@ -12,6 +12,7 @@ pub mod db;
 mod description;
 pub mod identity;
 pub mod loads;
+pub mod outbound;
 pub mod page;
 pub mod settings;
 pub mod statements;
@@ -28,6 +29,7 @@ use card::live::Streams;
 use db::{Database, DatabaseError};
 use identity::Identity;
 use loads::Loads;
+use outbound::{Outbound, OutboundError};
 use page::assets::{self, Assets};
 use page::texts::Texts;
 use settings::Settings;
@@ -44,6 +46,7 @@ struct Inner {
     database: Database,
     identity: Identity,
     loads: Loads,
+    outbound: Outbound,
     settings: Settings,
     streams: Streams,
     texts: Texts,
@@ -57,6 +60,9 @@ pub enum OpenError {
     /// The database cannot be had.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// Nobody can be called.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
     /// The texts that are built in cannot be read: a fault of the build.
     #[error("the built-in texts cannot be read: {0}")]
     Texts(#[from] page::texts::TextsError),
@@ -72,11 +78,22 @@ impl Portal {
         let database = Database::open(&settings.database).await?;
         let texts = Texts::built_in()?;
         let assets = Assets::built_in();
-        let identity = Identity::new(&durable, &settings);
+        let outbound = Outbound::open(&settings.outbound)?;
+        let identity = Identity::new(&durable, &settings, &outbound);
         let loads = Loads::open(&durable, &database, &settings).await;
         let (streams, desk) = (Streams::default(), StatementDesk::default());
-        let inner =
-            Inner { durable, database, identity, loads, settings, streams, texts, assets, desk };
+        let inner = Inner {
+            durable,
+            database,
+            identity,
+            loads,
+            outbound,
+            settings,
+            streams,
+            texts,
+            assets,
+            desk,
+        };
         let portal = Portal { inner: Arc::new(inner) };
         tokio::spawn(statements::projection::follow(portal.clone()));
         Ok(portal)
@@ -131,6 +148,12 @@ impl Portal {
     #[must_use]
     pub fn loads(&self) -> &Loads {
         &self.inner.loads
+    }
+
+    /// Calls to others.
+    #[must_use]
+    pub fn outbound(&self) -> &Outbound {
+        &self.inner.outbound
     }
 
     /// What was set.

@@ -14,6 +14,8 @@ pub struct Settings {
     pub sandbox: bool,
     /// Who is paid by payment orders, and what they say they are for.
     pub payee: crate::loads::upn::Payee,
+    /// Calls to others.
+    pub outbound: crate::outbound::OutboundSettings,
     /// An OpenID Connect provider beside passkeys, if there is one.
     pub rekono: Option<Rekono>,
 }

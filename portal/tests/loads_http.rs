@@ -16,6 +16,7 @@ use cekr_issuer::{Amount, CardId, CardStatus, Channels, Controls};
 use cekr_portal::Portal;
 use cekr_portal::loads::psp::sandbox::TEST_CODE;
 use cekr_portal::loads::upn::Payee;
+use cekr_portal::outbound::OutboundSettings;
 use cekr_portal::settings::{DatabasePlace, Settings};
 use cekr_switch::clock::Clock;
 use cekr_switch::config::{Config, Durability};
@@ -75,6 +76,7 @@ impl World {
             sandbox: true,
             rekono: None,
             payee: Payee::default(),
+            outbound: OutboundSettings::default(),
         };
         let portal = server.block_on(Portal::open(server.durable().clone(), settings)).unwrap();
         server.extend(portal.extension());

@@ -6,20 +6,24 @@ mod support;
 use cekr_portal::settings::{ClientSecret, Rekono};
 use serde_json::{Value, json};
 use support::provider::{Asked, Provider, forged};
+use support::tls::Authority;
 use support::{Browser, CODE, Reply, Site, back};
 
 const MINUTE_MS: u64 = 60 * 1_000;
 
 fn site(provider: &Provider) -> Site {
-    let rekono = Rekono {
+    Site::with(|settings| settings.rekono = Some(rekono(provider)))
+}
+
+fn rekono(provider: &Provider) -> Rekono {
+    Rekono {
         issuer: provider.url.clone(),
         client_id: "cekr".to_owned(),
         client_secret: ClientSecret::new("a secret for tests".to_owned()),
         level_claim: "acr".to_owned(),
         level_20: "20".to_owned(),
         level_30: "30".to_owned(),
-    };
-    Site::with(|settings| settings.rekono = Some(rekono))
+    }
 }
 
 fn now_ms(site: &Site) -> u64 {
@@ -188,6 +192,35 @@ fn a_token_that_is_not_for_this_question_is_refused() {
     let asked = away(&browser, "/rekono");
     let denied = format!("/rekono/callback?error=access_denied&state={}", asked.0["state"]);
     assert_eq!(browser.get(&denied).status, 422);
+}
+
+#[test]
+fn a_provider_over_tls_is_believed_by_the_authority_of_the_settings() {
+    let authority = Authority::new();
+    let provider = Provider::start_tls(&authority);
+    assert!(provider.url.starts_with("https://"));
+    let file = authority.file();
+    let site = Site::with(|settings| {
+        settings.rekono = Some(rekono(&provider));
+        settings.outbound.ca_file = Some(file.clone());
+    });
+    let browser = registered(&site, &provider, "ana", "30");
+    assert!(browser.is_signed_in());
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn a_provider_whose_certificate_nobody_vouches_for_is_not_spoken_to() {
+    let provider = Provider::start_tls(&Authority::new());
+    let other = Authority::new().file();
+    for ca_file in [None, Some(other.clone())] {
+        let site = Site::with(|settings| {
+            settings.rekono = Some(rekono(&provider));
+            settings.outbound.ca_file = ca_file;
+        });
+        assert_eq!(site.browser().get("/rekono").status, 503);
+    }
+    std::fs::remove_file(other).unwrap();
 }
 
 #[test]

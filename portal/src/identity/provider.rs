@@ -20,13 +20,14 @@ use openidconnect::{
 use serde_json::Value;
 
 use super::level::Level;
+use crate::outbound::{Bounds, Outbound, SendError, Target};
 use crate::settings::Rekono;
 
 /// The provider of the settings.
 pub(super) struct Provider {
     settings: Rekono,
     redirect: RedirectUrl,
-    agent: ureq::Agent,
+    outbound: Outbound,
     /// What it says of itself, and since when that is known, in milliseconds since 1970.
     metadata: tokio::sync::Mutex<Option<(u64, CoreProviderMetadata)>>,
 }
@@ -80,17 +81,15 @@ type Client = CoreClient<
 >;
 
 impl Provider {
-    pub(super) fn new(settings: &Rekono, public_url: &str) -> Option<Provider> {
+    pub(super) fn new(
+        settings: &Rekono,
+        public_url: &str,
+        outbound: &Outbound,
+    ) -> Option<Provider> {
         let redirect = RedirectUrl::new(format!("{public_url}{CALLBACK}")).ok()?;
-        // A provider sends nobody elsewhere when a program asks it, and is not waited for long.
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(ANSWER_MAX))
-            .build()
-            .into();
         let metadata = tokio::sync::Mutex::default();
-        Some(Provider { settings: settings.clone(), redirect, agent, metadata })
+        let (settings, outbound) = (settings.clone(), outbound.clone());
+        Some(Provider { settings, redirect, outbound, metadata })
     }
 
     /// What to ask, and what must come back. `draw` gets the question and names it.
@@ -136,7 +135,7 @@ impl Provider {
             .exchange_code(AuthorizationCode::new(code))
             .map_err(|error| ProviderError::Unusable(error.to_string()))?
             .set_pkce_verifier(question.verifier);
-        let http = |request| send(self.agent.clone(), request);
+        let http = |request| send(self.outbound.clone(), request);
         let response = request.request_async(&http).await.map_err(|error| refused(&error))?;
         let token = response.id_token().ok_or_else(|| refused(&"it has no ID token"))?;
         let now = UNIX_EPOCH + Duration::from_millis(now_ms);
@@ -182,7 +181,7 @@ impl Provider {
         let unusable = |error: &dyn std::fmt::Display| ProviderError::Unusable(error.to_string());
         let issuer =
             IssuerUrl::new(self.settings.issuer.clone()).map_err(|error| unusable(&error))?;
-        let http = |request| send(self.agent.clone(), request);
+        let http = |request| send(self.outbound.clone(), request);
         let found = CoreProviderMetadata::discover_async(issuer, &http).await;
         let found = found.map_err(|error| unusable(&error))?;
         *known = Some((now_ms, found.clone()));
@@ -207,28 +206,12 @@ fn level_of(settings: &Rekono, claim: Option<&Value>) -> Level {
     }
 }
 
-/// The request did not get an answer.
-#[derive(Debug, thiserror::Error)]
-enum SendError {
-    #[error(transparent)]
-    Http(#[from] ureq::Error),
-    #[error("the request was given up")]
-    GivenUp,
-}
-
-async fn send(agent: ureq::Agent, request: HttpRequest) -> Result<HttpResponse, SendError> {
-    let asked = tokio::task::spawn_blocking(move || {
-        let (parts, mut body) = agent.run(request)?.into_parts();
-        let body = body.with_config().limit(ANSWER_OCTETS_MAX).read_to_vec()?;
-        Ok(HttpResponse::from_parts(parts, body))
-    });
-    asked.await.map_err(|_| SendError::GivenUp)?
+async fn send(outbound: Outbound, request: HttpRequest) -> Result<HttpResponse, SendError> {
+    outbound.send(Target::Named, request, Bounds::default()).await
 }
 
 /// Where the provider sends people back to.
 pub(super) const CALLBACK: &str = "/rekono/callback";
-const ANSWER_MAX: Duration = Duration::from_secs(10);
-const ANSWER_OCTETS_MAX: u64 = 1 << 20;
 /// How long its description and keys are good.
 const METADATA_MS: u64 = 10 * 60 * 1_000;
 

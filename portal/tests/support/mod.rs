@@ -4,6 +4,7 @@
 
 pub mod authenticator;
 pub mod provider;
+pub mod tls;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use cekr_issuer::entry::Name;
 use cekr_issuer::{Amount, CardStatus, Channels, Controls};
 use cekr_portal::Portal;
 use cekr_portal::loads::upn::Payee;
+use cekr_portal::outbound::{OutboundSettings, Reach};
 use cekr_portal::settings::{DatabasePlace, Settings};
 use cekr_switch::clock::{Clock, ManualClock};
 use cekr_switch::config::{Address, Config, Durability};
@@ -83,6 +85,7 @@ impl Site {
             sandbox: true,
             rekono: None,
             payee: Payee::default(),
+            outbound: OutboundSettings { ca_file: None, reach: Reach::Anywhere },
         };
         change(&mut settings);
         let portal = server.block_on(Portal::open(server.durable().clone(), settings)).unwrap();

@@ -1,8 +1,8 @@
 //! An OpenID Connect provider on a free port, which says whatever a test wants it to say.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -12,6 +12,8 @@ use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+
+use super::tls::Authority;
 
 /// A provider. Its thread ends with the test's process.
 #[derive(Clone)]
@@ -40,13 +42,29 @@ impl Asked {
 
 impl Provider {
     pub fn start() -> Provider {
+        Provider::listen(None)
+    }
+
+    /// One with TLS, by a certificate of this authority.
+    pub fn start_tls(authority: &Authority) -> Provider {
+        Provider::listen(Some(authority.clone()))
+    }
+
+    fn listen(authority: Option<Authority>) -> Provider {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let port = listener.local_addr().unwrap().port();
+        let url = match authority {
+            Some(_) => format!("https://localhost:{port}"),
+            None => format!("http://127.0.0.1:{port}"),
+        };
         let provider = Provider { url, key: key(), grants: Arc::default() };
         let serving = provider.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                serving.serve(stream.unwrap());
+                match &authority {
+                    Some(authority) => serving.serve(authority.serve(stream.unwrap())),
+                    None => serving.serve(stream.unwrap()),
+                }
             }
         });
         provider
@@ -80,10 +98,11 @@ impl Provider {
         signed(&self.key, header, claims)
     }
 
-    fn serve(&self, stream: TcpStream) {
-        let mut reader = BufReader::new(stream.try_clone().unwrap());
+    fn serve(&self, stream: impl Read + Write) {
+        let mut reader = BufReader::new(stream);
         let mut first = String::new();
-        if reader.read_line(&mut first).unwrap() == 0 {
+        // Who does not believe the certificate breaks off.
+        if reader.read_line(&mut first).unwrap_or_default() == 0 {
             return;
         }
         let mut octets = 0;
@@ -102,13 +121,14 @@ impl Provider {
         let path = first.split(' ').nth(1).unwrap();
         let (status, answer) = self.answer(path, &String::from_utf8(body).unwrap());
         let text = answer.to_string();
-        let mut stream = stream;
+        let mut stream = reader.into_inner();
         let head = format!(
             "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
              connection: close\r\n\r\n{text}",
             text.len()
         );
         stream.write_all(head.as_bytes()).unwrap();
+        stream.flush().unwrap();
     }
 
     fn answer(&self, path: &str, body: &str) -> (u16, Value) {

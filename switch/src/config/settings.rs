@@ -337,6 +337,10 @@ pub struct PortalConfig {
     pub database_url: String,
     /// The address in people's browsers; empty takes the control API's.
     pub public_url: String,
+    /// Authorities that its calls to others believe; empty takes the built-in ones.
+    pub ca_file: String,
+    /// Whether addresses given over an API may lead to private ones.
+    pub private_targets: bool,
     /// Who is paid by payment orders.
     pub payee_name: String,
     /// Their street and number.
@@ -352,6 +356,8 @@ impl Default for PortalConfig {
         Self {
             database_url: String::new(),
             public_url: String::new(),
+            ca_file: String::new(),
+            private_targets: false,
             payee_name: "NLB d.d.".to_owned(),
             payee_street: "Trg republike 2".to_owned(),
             payee_town: "1000 Ljubljana".to_owned(),

@@ -96,6 +96,13 @@ pub const SETTINGS: &[Setting] = &[
     row("keys", "exchange", KEY_BLOCK, "links send working keys under it, AES (K1)"),
     row("portal", "database_url", "URL", "postgres://... or sqlite:FILE; empty: DIR/portal.db"),
     row("portal", "public_url", "URL", "what browsers ask for; empty: the control API's address"),
+    row("portal", "ca_file", "path", "PEM of authorities that TLS believes; empty: built-in ones"),
+    row(
+        "portal",
+        "private_targets",
+        "yes or no",
+        "webhooks and pushes may go to private addresses",
+    ),
     row("portal", "payee_name", "text", "who is paid by payment orders; at most 33 characters"),
     row("portal", "payee_street", "text", "their street and number"),
     row("portal", "payee_town", "text", "their post code and town"),

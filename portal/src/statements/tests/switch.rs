@@ -65,7 +65,8 @@ impl Bank {
         let public_url = "http://localhost:8080".to_owned();
         let payee = crate::loads::upn::Payee::default();
         let (sandbox, rekono) = (false, None);
-        let settings = Settings { database: place, public_url, sandbox, rekono, payee };
+        let outbound = crate::outbound::OutboundSettings::default();
+        let settings = Settings { database: place, public_url, sandbox, rekono, payee, outbound };
         let portal = server.block_on(Portal::open(server.durable().clone(), settings)).unwrap();
         Self { portal, server }
     }
