@@ -1,4 +1,5 @@
 // What every story needs: a switch of its own, a browser with a software authenticator, and eyes.
+import { after, before } from "node:test";
 import { execFile, spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -49,8 +50,12 @@ export function openBrowser() {
   });
 }
 
-/** A person with a browser and a passkey device, who reads `locale`. */
-export async function openPerson(browser, url, { locale = "sl-SI", width = 390, ...more } = {}) {
+/**
+ * A person with a browser and a passkey device, who reads `locale`. The browser's console tells of
+ * answers from 400; those of `answers` belong to the story.
+ */
+export async function openPerson(browser, url, options = {}) {
+  const { locale = "sl-SI", width = 390, answers = [], serve: _, ...more } = options;
   const context = await browser.newContext({
     baseURL: url, locale, viewport: { width, height: 844 }, bypassCSP: false, ...more,
   });
@@ -65,10 +70,51 @@ export async function openPerson(browser, url, { locale = "sl-SI", width = 390, 
   });
   const complaints = [];
   page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
+    const [, answer] = message.text().match(/responded with a status of (\d+)/) ?? [];
+    if (message.type() === "error" && !answers.includes(Number(answer))) complaints.push(message.text());
   });
   page.on("pageerror", (error) => complaints.push(String(error)));
   return { context, page, complaints };
+}
+
+/** The stories of one file: one browser for all of them, a switch and a person for each. */
+export function stories() {
+  let browser;
+  before(async () => { browser = await openBrowser(); });
+  after(() => browser.close());
+  return async function story(options, tell) {
+    const cekr = await openSwitch(options.serve);
+    try {
+      const person = await openPerson(browser, cekr.url, options);
+      try {
+        await tell({ cekr, browser, ...person });
+        assert.deepEqual(person.complaints, []);
+      } finally {
+        await person.context.close();
+      }
+    } finally {
+      await cekr.close();
+    }
+  };
+}
+
+/** The page is in the reader's language, no wider than the window, and open to everybody. */
+export async function good(page, name) {
+  const language = await page.evaluate(() => navigator.language.slice(0, 2));
+  assert.equal(await page.getAttribute("html", "lang"), language);
+  await fits(page);
+  await accessible(page);
+  await picture(page, `${language}-${name}`);
+}
+
+/** Goes on with the Tab key until `selector` has the focus. */
+export async function reach(page, selector) {
+  for (let presses = 0; presses < 80; presses += 1) {
+    await page.keyboard.press("Tab");
+    const isThere = await page.evaluate((selector) => document.activeElement?.matches(selector), selector);
+    if (isThere) return;
+  }
+  assert.fail(`${selector} cannot be reached by keyboard on ${page.url()}`);
 }
 
 /** Registers a built-in card with the sandbox's code and ends on the card's page. */

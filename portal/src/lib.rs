@@ -112,6 +112,7 @@ impl Portal {
             .merge(statements::routes())
             .fallback(page::not_found)
             .layer(from_fn_with_state(self.clone(), page::failed::layer))
+            .layer(from_fn_with_state(self.clone(), page::address::lead_home))
             .layer(from_fn(page::headers))
             .with_state(self.clone());
         let operator = identity::operator_routes()

@@ -1,5 +1,6 @@
 //! What every page has in common: language, layout, headers, and how it says that something failed.
 
+pub mod address;
 pub mod assets;
 pub mod failed;
 pub mod language;

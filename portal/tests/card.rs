@@ -275,3 +275,17 @@ fn notices_are_counted_until_they_are_read() {
     browser.post("/notices/read", &[("csrf", &*csrf)]);
     assert!(!browser.get("/notices").body.contains("declined new"));
 }
+
+#[test]
+fn a_browser_that_comes_by_number_is_led_to_the_name() {
+    let site = Site::start();
+    let browser = site.browser();
+    let visit = [("Sec-Fetch-Mode", "navigate")];
+    let led = browser.get_with("/register?next=%2Fcards", &visit);
+    assert_eq!((led.status, led.location), (307, format!("{}/register?next=%2Fcards", site.url)));
+    let name = site.url.trim_start_matches("http://");
+    assert_eq!(browser.get_with("/register", &[visit[0], ("Host", name)]).status, 200);
+    assert_eq!(browser.get("/register").status, 200, "a program comes as it likes");
+    let told = browser.get_with("/v1/holder/cards", &visit);
+    assert_eq!(told.status, 401, "a call is no page");
+}

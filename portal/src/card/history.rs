@@ -264,9 +264,18 @@ fn place(say: &Say, entry: &Entry) -> String {
 /// `22. 11. 2026 ob 14.05`, `22 Nov 2026, 14:05`: the time of the place where the card is at home.
 #[must_use]
 pub fn when(at: &str, language: Language) -> String {
-    let (Ok(moment), Ok(zone)) = (at.parse::<Timestamp>(), TimeZone::get(ZONE)) else {
-        return at.to_owned();
-    };
+    at.parse().map_or_else(|_| at.to_owned(), |moment| said(moment, language))
+}
+
+/// The same of a moment in milliseconds since 1970.
+#[must_use]
+pub fn when_ms(unix_ms: i64, language: Language) -> String {
+    Timestamp::from_millisecond(unix_ms)
+        .map_or_else(|_| String::new(), |moment| said(moment, language))
+}
+
+fn said(moment: Timestamp, language: Language) -> String {
+    let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
     let format = match language {
         Language::English => "%-d %b %Y, %H:%M",
         Language::Slovene => "%-d. %-m. %Y ob %-H.%M",

@@ -19,6 +19,7 @@ use super::session::SignedIn;
 use super::sessions::{self, Face, Listed};
 use super::sign_in::{Answer, FromUsOrForm, keep, lead};
 use crate::Portal;
+use crate::card::history;
 use crate::page::failed::Failed;
 use crate::page::{Page, show as show_page};
 
@@ -36,7 +37,7 @@ struct Devices {
 impl Devices {
     /// A moment as the reader's calendar has it.
     fn when(&self, unix_ms: &i64) -> String {
-        moment(*unix_ms)
+        history::when_ms(*unix_ms, self.page.say.language())
     }
 
     fn named(&self, session: &Listed) -> String {
@@ -179,15 +180,4 @@ pub(super) async fn add_card(
 
 fn back() -> Response {
     lead(&LocalPath::or_start(Some("/devices")), None)
-}
-
-/// A moment in the programme's zone, as `22. 11. 2026, 23:15`.
-fn moment(unix_ms: i64) -> String {
-    let zone = jiff::tz::TimeZone::get("Europe/Ljubljana").unwrap_or(jiff::tz::TimeZone::UTC);
-    let Ok(at) = jiff::Timestamp::from_millisecond(unix_ms) else {
-        return String::new();
-    };
-    let at = at.to_zoned(zone);
-    let (day, month, year) = (at.day(), at.month(), at.year());
-    format!("{day}. {month}. {year}, {:02}:{:02}", at.hour(), at.minute())
 }

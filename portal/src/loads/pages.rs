@@ -16,6 +16,7 @@ use super::form::{Asked, Input, Need, Sent, Typed, drawn};
 use super::state::State as LoadState;
 use super::store::{self, CardLoad, Consent, KeptMeans, PayerData};
 use crate::Portal;
+use crate::card::history;
 use crate::identity::attempts::Counted;
 use crate::identity::{Action, Posted, SignedIn, cards_of};
 use crate::page::failed::Failed;
@@ -60,6 +61,7 @@ struct StatusPage {
     taken_back: i64,
     mok_id: String,
     paid_by: String,
+    ordered: String,
     id: String,
     go_on: String,
 }
@@ -165,6 +167,7 @@ pub(super) async fn status(
         taken_back: cents(load.taken_back),
         mok_id: load.mok_id,
         paid_by: format!("{} {}", load.brand, load.masked).trim().to_owned(),
+        ordered: history::when_ms(load.made_at, say.language()),
         id: load.id,
         go_on,
         page,
@@ -344,7 +347,13 @@ async fn written(
         "" => drawn().ok_or(Failed::TryLater)?,
         known => known.to_owned(),
     };
-    let inputs = sent.inputs(ASKED, &page.say);
+    let mut inputs = sent.inputs(ASKED, &page.say);
+    if !own.is_empty() {
+        let other_only = page.say.text("loads-other-only");
+        for back in inputs.iter_mut().filter(|input| ["mok_id", "last_six"].contains(&input.name)) {
+            back.hint = format!("{other_only} {}", back.hint);
+        }
+    }
     let limits = limits(portal, &page);
     let shown = FormPage {
         inputs,
