@@ -121,10 +121,8 @@ mod tests {
     const CRYPTO: &str = include_str!("../tests/vectors/emv/card_crypto.json");
     const CAVV: &str = include_str!("../tests/vectors/domain/cavv.json");
     const FEE: &str = include_str!("../tests/vectors/domain/atm_fee.json");
-    #[cfg(feature = "portal")]
     const UPN_QR: &str = include_str!("../tests/vectors/domain/upnqr.json");
 
-    #[cfg(feature = "portal")]
     /// Cases of a domain file, their list under no name or `vectors`, and what is output of them.
     const DOMAIN: [(&str, &str, &[&str]); 5] = [
         ("mod11", include_str!("../tests/vectors/domain/mod11.json"), &["k"]),
@@ -170,7 +168,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "portal")]
     #[test]
     fn every_case_of_references_and_accounts_comes_out() {
         for (operation, text, names) in DOMAIN {
@@ -206,7 +203,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "portal")]
     #[test]
     fn every_payment_order_becomes_its_code() {
         let file = parsed(UPN_QR);
@@ -239,7 +235,6 @@ mod tests {
             ("des_kcv", json!({"key": "0č"}), "des_kcv: `key` is no sequence of octets"),
             ("atm_fee", json!({"amount": -1}), "atm_fee: `amount` is no whole number"),
             ("atm_fee", json!({"amount": u64::MAX}), "atm_fee: `amount` is too large"),
-            #[cfg(feature = "portal")]
             ("mod11", json!({"data": "1234567890123"}), "mod11: `data` has not 1 to 12 digits"),
             ("pinblock2", json!({"pin": "123"}), "pinblock2: `pin`: a PIN has 4 to 12 digits"),
             ("pinblock0", json!({"pin": "1234", "pan": "12345678901"}), "pinblock0: `pan` has not"),

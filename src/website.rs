@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use cekr_bank::upn::{Payee, Payer, PaymentOrder};
 use cekr_portal::Portal;
-use cekr_portal::loads::upn::{Payee, Payer, PaymentOrder};
 use cekr_portal::outbound::{OutboundSettings, Reach};
 use cekr_portal::settings::{ClientSecret, DatabasePlace, PostgresUrl, Rekono, Settings};
 use cekr_switch::config::{Config, Durability};

@@ -33,12 +33,7 @@ fn a_cryptogram_comes_out_unmasked_whether_its_input_is_an_argument_or_piped() {
 #[test]
 fn a_reference_and_a_fee_come_out_as_plain_objects() {
     let reference = calc("cekr_reference", r#"{"input":"si05 8074720-123456789-200"}"#);
-    if cfg!(feature = "portal") {
-        assert_eq!(object(&reference), json!({ "verdict": "OK", "mok_id": "123456789" }));
-    } else {
-        let said = String::from_utf8_lossy(&reference.stderr);
-        assert!(said.contains("feature `portal`"), "{said}");
-    }
+    assert_eq!(object(&reference), json!({ "verdict": "OK", "mok_id": "123456789" }));
     let fee = object(&calc("atm_fee", r#"{"amount":30010}"#));
     assert_eq!(fee, json!({ "fee": 15_01, "hold_total": 315_11 }));
 }

@@ -14,7 +14,7 @@ type Body = fn(&[u8]);
 
 /// Every fuzz target by name, in the order of the alphabet.
 const TARGETS: [(&str, Body); 13] = [
-    ("camt", camt),
+    ("camt", cekr_bank::fuzzing::camt),
     ("chip", cekr_emv::chip::fuzzing::chip),
     ("chip_check", cekr_emv::issuer::fuzzing::chip_check),
     ("describe", messages::describe),
@@ -32,14 +32,6 @@ const TARGETS: [(&str, Body); 13] = [
     ("view_iso87ascii", |data| messages::view(&ISO87ASCII, data)),
     ("view_iso87binary", |data| messages::view(&ISO87BINARY, data)),
 ];
-
-/// The reader of statements, which a build without the website has not.
-fn camt(data: &[u8]) {
-    #[cfg(feature = "portal")]
-    cekr_portal::statements::fuzzing::camt(data);
-    #[cfg(not(feature = "portal"))]
-    let _ = data;
-}
 
 #[test]
 fn every_file_of_the_corpus_is_survived() {

@@ -13,7 +13,7 @@ pub struct Settings {
     /// Whether calls that simulate what others do are served.
     pub sandbox: bool,
     /// Who is paid by payment orders, and what they say they are for.
-    pub payee: crate::loads::upn::Payee,
+    pub payee: cekr_bank::upn::Payee,
     /// Calls to others.
     pub outbound: crate::outbound::OutboundSettings,
     /// An OpenID Connect provider beside passkeys, if there is one.

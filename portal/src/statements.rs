@@ -1,25 +1,20 @@
 //! Bank statements: how payment orders, cash at a branch and instant payments arrive.
 //!
-//! A file is read to its end before anything is done (`xml`, `camt`), its lines are judged
-//! (`lines`, `reference`), their evidence is kept and they are posted (`upload`, `evidence`,
-//! `import`); what matches no card waits in suspense until people say where it belongs
-//! (`suspense`, `return_order`). `projection` shows loads and suspense as rows.
+//! A file is read to its end before anything is done and its lines are judged ([`cekr_bank`]);
+//! their evidence is kept and they are posted (`upload`, `evidence`, `import`); what matches no
+//! card waits in suspense until people say where it belongs (`suspense`, `return_order`).
+//! `projection` shows loads and suspense as rows.
 
 pub mod api;
-pub mod camt;
 mod desk;
 pub mod evidence;
-pub mod fuzzing;
 pub mod import;
-pub mod lines;
 pub mod projection;
-pub mod reference;
 pub mod return_order;
 pub mod suspense;
 #[cfg(test)]
 mod tests;
 pub mod upload;
-pub mod xml;
 
 use axum::Router;
 use axum::routing::{get, post};

@@ -10,12 +10,12 @@
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
+use cekr_bank::upn::Payee;
 use cekr_iso8583::{Expiry, Pan};
 use cekr_issuer::entry::Name;
 use cekr_issuer::{Amount, CardId, CardStatus, Channels, Controls};
 use cekr_portal::Portal;
 use cekr_portal::loads::psp::sandbox::TEST_CODE;
-use cekr_portal::loads::upn::Payee;
 use cekr_portal::outbound::OutboundSettings;
 use cekr_portal::settings::{DatabasePlace, Settings};
 use cekr_switch::clock::Clock;

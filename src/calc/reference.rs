@@ -1,12 +1,11 @@
 //! Payment references and account numbers, as calculations.
-//!
-//! The rules stand in the website's crate, which reads bank statements by them; a build without it
-//! knows these calculations by name and says what they need.
+
+use cekr_bank::reference;
+use serde_json::json;
 
 use super::given::Operation;
 
 /// Every calculation of this family.
-#[cfg(feature = "portal")]
 pub(crate) const OPERATIONS: &[Operation] = &[
     ("mod11", |given| {
         let check = reference::mod11(given.text("data")?)
@@ -31,21 +30,3 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         Ok(json!({ "valid": reference::Iban::parse(given.text("input")?).is_some() }))
     }),
 ];
-
-/// Every calculation of this family.
-#[cfg(not(feature = "portal"))]
-pub(crate) const OPERATIONS: &[Operation] = &[
-    ("mod11", |_| Err(NEEDS_PORTAL.into())),
-    ("si_reference", |_| Err(NEEDS_PORTAL.into())),
-    ("cekr_reference", |_| Err(NEEDS_PORTAL.into())),
-    ("rf_reference", |_| Err(NEEDS_PORTAL.into())),
-    ("iban", |_| Err(NEEDS_PORTAL.into())),
-];
-
-#[cfg(not(feature = "portal"))]
-const NEEDS_PORTAL: &str = "this cekr was built without the feature `portal`, which has references";
-
-#[cfg(feature = "portal")]
-use cekr_portal::statements::reference;
-#[cfg(feature = "portal")]
-use serde_json::json;

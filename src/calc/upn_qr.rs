@@ -2,8 +2,11 @@
 //!
 //! Shape and size only: whether a field's account number or reference is right is not asked.
 
-use super::given::{Given, Operation};
+use cekr_bank::upn::{Code, PaymentOrder, payload};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::given::{Given, Operation};
 
 /// Every calculation of this family.
 pub(crate) const OPERATIONS: &[Operation] = &[("upn_qr", |given| computed(fields(given)?))];
@@ -21,11 +24,7 @@ fn fields<'a>(given: &Given<'a>) -> Result<[&'a str; FIELD_COUNT], String> {
     Ok(texts)
 }
 
-#[cfg(feature = "portal")]
 fn computed(fields: [&str; FIELD_COUNT]) -> Result<Value, String> {
-    use cekr_portal::loads::upn::{Code, PaymentOrder, payload};
-    use sha2::{Digest as _, Sha256};
-
     let order = PaymentOrder::parse(fields).map_err(|fault| fault.to_string())?;
     let payload = payload(&order);
     let code = Code::of(&order).ok_or("the fields do not fit the code")?;
@@ -35,13 +34,6 @@ fn computed(fields: [&str; FIELD_COUNT]) -> Result<Value, String> {
         "control_sum": payload.control_sum,
         "modules_sha256": hex(&Sha256::digest(code.modules())),
     }))
-}
-
-#[cfg(not(feature = "portal"))]
-fn computed(_: [&str; FIELD_COUNT]) -> Result<Value, String> {
-    Err("the code is drawn by the website, which this cekr was built without: build it with the \
-         feature `portal`, which is on by default"
-        .to_owned())
 }
 
 /// Lines before the control sum.

@@ -144,7 +144,7 @@ fn onwards(portal: &Portal, order: &str, payment: &Shown) -> Response {
 }
 
 fn card_page(page: Page, payment: Shown, sent: &Sent, status: StatusCode) -> Response {
-    let grouped = |card: TestCard| (card, super::upn::order::spaced(card.number));
+    let grouped = |card: TestCard| (card, cekr_bank::upn::order::spaced(card.number));
     let card = CardPage {
         amount: cents(payment.amount),
         back: payment.back,

@@ -16,11 +16,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::import::{self, ImportFailed, Report};
-use super::reference::MOK_ID_DIGITS;
 use super::suspense::{self, Actor, Returned, SuspenseFailed, Waiting};
-use super::xml::{Fault, Unreadable};
 use super::{return_order, upload};
 use crate::Portal;
+use cekr_bank::reference::MOK_ID_DIGITS;
+use cekr_bank::xml::{Fault, Unreadable};
 
 /// How a file is called.
 #[derive(Deserialize)]

@@ -11,13 +11,13 @@ use cekr_issuer::Seq;
 use cekr_switch::control::ControlError;
 use serde::Deserialize;
 
-use super::reference::MOK_ID_DIGITS;
 use super::return_order;
 use super::suspense::{self, Actor, Reconciled, SuspenseFailed, Waiting};
 use crate::Portal;
 use crate::identity::{OnDesk, Posted, Role};
 use crate::page::failed::Failed;
 use crate::page::{Page, show as show_page};
+use cekr_bank::reference::MOK_ID_DIGITS;
 
 #[derive(Template)]
 #[template(path = "statements/suspense.html")]

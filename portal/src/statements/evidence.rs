@@ -5,9 +5,9 @@
 
 use sqlx::{Any, AssertSqlSafe, Row as _, Transaction};
 
-use super::lines::{Contents, Doing, Line, Sums};
 use super::upload::Received;
 use crate::db::Database;
+use cekr_bank::lines::{self, Contents, Doing, Line, Sums};
 
 /// What is known of a file that came before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -131,7 +131,7 @@ async fn keep_statement(
          (id, file, kind, account, message_id, statement_id, sequence) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING";
     let done = sqlx::query(insert)
-        .bind(super::lines::statement_name(statement))
+        .bind(lines::statement_name(statement))
         .bind(received.id())
         .bind(kind)
         .bind(account)

@@ -12,9 +12,9 @@ use cekr_switch::statements::{LineFate, LineKind, LineTarget, StatementLine, Sta
 use serde::Serialize;
 
 use super::evidence::{self, StatementSeen};
-use super::lines::{Doing, Line, Sums, Told};
 use super::upload::Received;
 use crate::Portal;
+use cekr_bank::lines::{Doing, Line, Sums, Told};
 
 /// What became of a file.
 #[derive(Clone, Debug, Serialize)]

@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::reference::OWN_ACCOUNT;
 use super::suspense::Returned;
+use cekr_bank::reference::OWN_ACCOUNT;
 
 /// The order as a file.
 #[must_use]

@@ -10,8 +10,8 @@ use serde::Serialize;
 use sqlx::Row as _;
 
 use super::evidence::{self, Payer};
-use super::reference::Iban;
 use crate::Portal;
+use cekr_bank::reference::Iban;
 
 /// Days after which it is proposed to send money back.
 pub const RETURN_PROPOSED_DAYS: u64 = 30;

@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::lines::{self, Contents};
-use super::xml::{FILE_OCTETS_MAX, Unreadable};
+use cekr_bank::lines::{self, Contents};
+use cekr_bank::xml::{FILE_OCTETS_MAX, Unreadable};
 
 /// A file that was read to its end.
 #[derive(Clone, Debug)]

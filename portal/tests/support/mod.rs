@@ -10,11 +10,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cekr_bank::upn::Payee;
 use cekr_iso8583::{Expiry, Pan};
 use cekr_issuer::entry::Name;
 use cekr_issuer::{Amount, CardStatus, Channels, Controls};
 use cekr_portal::Portal;
-use cekr_portal::loads::upn::Payee;
 use cekr_portal::outbound::{OutboundSettings, Reach};
 use cekr_portal::settings::{DatabasePlace, Settings};
 use cekr_switch::clock::{Clock, ManualClock};

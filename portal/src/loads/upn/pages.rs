@@ -10,12 +10,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::super::form::{Asked, Input, Need, Sent, Typed};
 use super::super::pages::{cents, named};
-use super::order::{NAME_CHARS_MAX, spaced};
-use super::{Code, Field, Payer, PaymentOrder, picture};
 use crate::Portal;
 use crate::identity::{Posted, SignedIn, held_card};
 use crate::page::failed::Failed;
 use crate::page::{Page, show};
+use cekr_bank::upn::order::{NAME_CHARS_MAX, spaced};
+use cekr_bank::upn::{Code, Field, Payer, PaymentOrder, picture};
 
 #[derive(Template)]
 #[template(path = "loads/upn.html")]
@@ -330,7 +330,7 @@ mod tests {
     fn an_amount_stands_in_the_form_as_forms_have_it() {
         assert_eq!(amount_in_form(1_234_50), "***1.234,50");
         assert_eq!(
-            reference_spaced(&super::super::order::reference(123_456_782)),
+            reference_spaced(&cekr_bank::upn::order::reference(123_456_782)),
             "SI05 8074720-123456782-200"
         );
     }

@@ -7,8 +7,8 @@ use cekr_issuer::entry::StatementKey;
 use cekr_switch::statements::{LineKind, LineTarget};
 
 use super::{FILES, received};
-use crate::statements::lines::{self, Contents, Doing};
-use crate::statements::xml::{DEPTH_MAX, FIELD_OCTETS_MAX, Fault, PIECE_OCTETS_MAX, Unreadable};
+use cekr_bank::lines::{self, Contents, Doing};
+use cekr_bank::xml::{DEPTH_MAX, FIELD_OCTETS_MAX, Fault, PIECE_OCTETS_MAX, Unreadable};
 
 const HEAD: &str = "<Document><BkToCstmrStmt><GrpHdr><MsgId>M</MsgId></GrpHdr><Stmt><Id>S</Id>\
      <Acct><Id><IBAN>SI56029000000200020</IBAN></Id></Acct>";

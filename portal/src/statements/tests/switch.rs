@@ -63,7 +63,7 @@ impl Bank {
         server.settle().unwrap();
         let place = server.block_on(test_place());
         let public_url = "http://localhost:8080".to_owned();
-        let payee = crate::loads::upn::Payee::default();
+        let payee = cekr_bank::upn::Payee::default();
         let (sandbox, rekono) = (false, None);
         let outbound = crate::outbound::OutboundSettings::default();
         let settings = Settings { database: place, public_url, sandbox, rekono, payee, outbound };

@@ -7,7 +7,7 @@
 //! cases of `tests/vectors/domain/`.
 //!
 //! ```
-//! use cekr_portal::statements::reference::{Judged, Verdict, judge};
+//! use cekr_bank::reference::{Judged, Verdict, judge};
 //! let told = judge("si05 8074720-123456789-200");
 //! assert_eq!(told, Judged { verdict: Verdict::Ok, mok_id: Some(123_456_789) });
 //! ```

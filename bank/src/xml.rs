@@ -116,7 +116,7 @@ impl fmt::Display for Fault {
 
 /// A step through the document. The path holds the element itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// An element begins.
     Open,
     /// An element ends; its text is there if it is a leaf.
@@ -126,7 +126,7 @@ pub(super) enum Step {
 }
 
 /// The document from its beginning to where it was read.
-pub(super) struct Xml<R> {
+pub(crate) struct Xml<R> {
     reader: Reader<Bounded<R>>,
     piece: Vec<u8>,
     /// The tag of the element that was opened last.
@@ -142,7 +142,7 @@ pub(super) struct Xml<R> {
 }
 
 impl<R: BufRead> Xml<R> {
-    pub(super) fn new(input: R) -> Self {
+    pub(crate) fn new(input: R) -> Self {
         Self {
             reader: Reader::from_reader(Bounded::new(input)),
             piece: Vec::new(),
@@ -157,7 +157,7 @@ impl<R: BufRead> Xml<R> {
     }
 
     /// Goes on to where an element begins or ends.
-    pub(super) fn step(&mut self) -> Result<Step, Fault> {
+    pub(crate) fn step(&mut self) -> Result<Step, Fault> {
         if self.closes {
             self.names.pop();
             self.clear();
@@ -226,12 +226,12 @@ impl<R: BufRead> Xml<R> {
     }
 
     /// The elements that are open, from the outermost, without their prefixes.
-    pub(super) fn names(&self) -> &[Box<str>] {
+    pub(crate) fn names(&self) -> &[Box<str>] {
         &self.names
     }
 
     /// The text of the element that ends.
-    pub(super) fn text(&self) -> Result<&str, Fault> {
+    pub(crate) fn text(&self) -> Result<&str, Fault> {
         if self.is_too_long {
             return Err(Fault::FieldTooLong);
         }
@@ -239,7 +239,7 @@ impl<R: BufRead> Xml<R> {
     }
 
     /// An attribute of the element that was opened last, as it is written.
-    pub(super) fn attribute(&self, name: &str) -> Result<Option<String>, Fault> {
+    pub(crate) fn attribute(&self, name: &str) -> Result<Option<String>, Fault> {
         let name_len = self.tag.find([' ', '\t', '\r', '\n', '/']).unwrap_or(self.tag.len());
         let mut value = None;
         for attribute in Attributes::new(&self.tag, name_len) {
@@ -252,7 +252,7 @@ impl<R: BufRead> Xml<R> {
     }
 
     /// The fault with the place where it stands.
-    pub(super) fn at(&self, fault: Fault) -> Unreadable {
+    pub(crate) fn at(&self, fault: Fault) -> Unreadable {
         let bounded = self.reader.get_ref();
         let path = self.names.join("/");
         Unreadable { line: bounded.line, column: bounded.column, path, fault }

@@ -2,7 +2,7 @@
 
 use std::io::BufReader;
 
-use super::lines::{self, Doing};
+use crate::lines::{self, Doing};
 
 /// Reads octets as a statement, whole and in pieces of a few octets.
 ///

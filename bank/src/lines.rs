@@ -13,9 +13,9 @@ use cekr_issuer::{Amount, LocalDate};
 use cekr_switch::statements::{LineKind, LineTarget, StatementLine};
 use sha2::{Digest as _, Sha256};
 
-use super::camt::{self, Direction, Entry, Money, Statement, Status, Transaction};
-use super::reference::{self, Judged, OWN_ACCOUNT, Verdict};
-use super::xml::{Fault, Unreadable};
+use crate::camt::{self, Direction, Entry, Money, Statement, Status, Transaction};
+use crate::reference::{self, Judged, OWN_ACCOUNT, Verdict};
+use crate::xml::{Fault, Unreadable};
 
 /// A file that was read to its end.
 #[derive(Clone, Debug)]

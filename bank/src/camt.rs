@@ -12,7 +12,7 @@ use std::io::BufRead;
 
 use cekr_issuer::LocalDate;
 
-use super::xml::{Fault, Step, Unreadable, Xml};
+use crate::xml::{Fault, Step, Unreadable, Xml};
 
 /// Lines of a file: transactions, and entries without any.
 pub const LINES_MAX: usize = 250_000;
@@ -387,7 +387,7 @@ impl Draft {
             [Tag::Remittance, Tag::Unstructured] => {
                 let text = xml.text()?;
                 let kept = &mut transaction.unstructured;
-                if kept.len() + text.len() >= super::xml::FIELD_OCTETS_MAX {
+                if kept.len() + text.len() >= crate::xml::FIELD_OCTETS_MAX {
                     return Err(Fault::FieldTooLong);
                 }
                 if !kept.is_empty() {

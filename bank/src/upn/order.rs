@@ -7,7 +7,7 @@
 //! reference of a load: RULES, "Loads".
 //!
 //! ```
-//! use cekr_portal::loads::upn::{Field, PaymentOrder, Payee, Payer};
+//! use cekr_bank::upn::{Field, PaymentOrder, Payee, Payer};
 //! let payer = Payer::default();
 //! let order = PaymentOrder::load(123_456_782, 50_00, &payer, &Payee::default()).unwrap();
 //! assert_eq!(order.field(Field::PayeeReference), "SI058074720-123456782-200");

@@ -10,7 +10,7 @@
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
-use cekr_portal::loads::upn::{Code, Field, Payee, Payer, PaymentOrder, payload, picture};
+use cekr_bank::upn::{Code, Field, Payee, Payer, PaymentOrder, payload, picture};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
