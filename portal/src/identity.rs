@@ -14,6 +14,7 @@ pub mod desk;
 mod devices;
 pub mod holder;
 pub mod level;
+pub mod linked;
 pub mod local_path;
 mod operator;
 pub mod passkeys;

@@ -8,6 +8,7 @@
 
 pub mod acs;
 pub mod card;
+pub mod confirm;
 pub mod db;
 mod description;
 pub mod identity;

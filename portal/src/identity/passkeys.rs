@@ -76,7 +76,7 @@ pub(super) fn checker(public_url: &str) -> Option<Webauthn> {
     made
 }
 
-fn webauthn(portal: &Portal) -> Result<&Webauthn, Failed> {
+pub(super) fn webauthn(portal: &Portal) -> Result<&Webauthn, Failed> {
     portal.identity().webauthn().ok_or(Failed::Conflict("identity-no-passkeys-here"))
 }
 
@@ -306,10 +306,10 @@ pub fn label(typed: &str, agent: &str) -> String {
 }
 
 /// A kept passkey.
-struct Kept {
-    id: String,
-    passkey: Passkey,
-    version: i64,
+pub(super) struct Kept {
+    pub(super) id: String,
+    pub(super) passkey: Passkey,
+    pub(super) version: i64,
 }
 
 impl Kept {
@@ -332,7 +332,7 @@ impl Kept {
     }
 }
 
-async fn passkeys_of(portal: &Portal, owner: &Owner) -> Result<Vec<Kept>, Failed> {
+pub(super) async fn passkeys_of(portal: &Portal, owner: &Owner) -> Result<Vec<Kept>, Failed> {
     let read = "SELECT id, credential, version FROM passkey WHERE face = $1 AND subject = $2";
     let read = sqlx::query_as(read).bind(owner.face.name()).bind(&owner.subject);
     let rows: Vec<(String, String, i64)> = read.fetch_all(portal.database().pool()).await?;
@@ -343,11 +343,11 @@ async fn passkeys_of(portal: &Portal, owner: &Owner) -> Result<Vec<Kept>, Failed
     Ok(rows.into_iter().filter_map(kept).collect())
 }
 
-fn id_of(passkey: &Passkey) -> String {
+pub(super) fn id_of(passkey: &Passkey) -> String {
     URL_SAFE_NO_PAD.encode(passkey.cred_id())
 }
 
-fn refused(error: webauthn_rs::prelude::WebauthnError) -> Failed {
+pub(super) fn refused(error: webauthn_rs::prelude::WebauthnError) -> Failed {
     tracing::info!(%error, "a passkey was refused");
     Failed::Unprocessable(REFUSED)
 }

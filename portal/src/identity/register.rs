@@ -21,6 +21,7 @@ use super::session::SignedIn;
 use super::sessions::{Face, at};
 use super::sign_in::{Answer, begin_session, keep, lead};
 use crate::Portal;
+use crate::confirm::binding;
 use crate::page::failed::Failed;
 use crate::page::{Page, show as show_page};
 
@@ -182,6 +183,8 @@ pub(super) async fn finish(
     codes::bind_card(&mut change, &enrolment, &holder, now_ms).await?;
     let label = passkeys::label(&answer.label, &agent(&headers));
     passkeys::keep(&mut change, &owner, &passkey, &label, now_ms).await?;
+    let device = passkeys::id_of(&passkey);
+    binding::bind(&mut change, holder.as_str(), &enrolment.card, &device, now_ms).await?;
     change.commit().await?;
     let cookie = begin_session(&portal, &holder, &headers).await?;
     Ok(lead(&LocalPath::or_start(None), Some(cookie)))
