@@ -83,6 +83,7 @@ pub fn postings(entry: &Entry) -> impl Iterator<Item = Posting> + use<> {
         // The money leaves suspense with the card's own entry: until then it is still there.
         Fact::SuspenseAssigned(_)
         | Fact::Authorized(_)
+        | Fact::Confirmation(_)
         | Fact::ControlsSet(_)
         | Fact::CutOver(_)
         | Fact::Declined(_)
@@ -163,6 +164,7 @@ fn held(entry: &Entry) -> i128 {
             -total(fact.answered.amount, fact.answered.fee)
         }
         Fact::Authorized(_)
+        | Fact::Confirmation(_)
         | Fact::ControlsSet(_)
         | Fact::CutOver(_)
         | Fact::Declined(_)

@@ -1,5 +1,6 @@
 //! One card: its controls, its money, its counters; [`Card::apply`] is the only way it changes.
 
+mod confirmations;
 mod loads;
 mod script;
 mod state;
@@ -9,19 +10,22 @@ use alloc::collections::VecDeque;
 
 use cekr_emv::issuer::AtcWindow;
 
+use self::confirmations::Confirmations;
+pub use self::confirmations::Unasked;
 use self::script::Scripts;
 pub use self::script::{DATA_REMEMBERED_MAX, ScriptsFull};
+use crate::confirmation::{ConfirmationEnd, ConfirmationStep};
 use crate::controls::{CardStatus, Controls};
 use crate::entry::{
-    Answered, Authorized, CardId, Cleared, ClearedAs, Completed, Entry, Fact, HoldExpired, Issued,
-    LoadName, LoadSource, Loaded, Reference, Refund, Remembered, Reversed, Seq, Sum,
+    Answered, Authorized, CardId, Cleared, ClearedAs, Completed, Consent, Entry, Fact, HoldExpired,
+    Issued, LoadName, LoadSource, Loaded, Reference, Refund, Remembered, Reversed, Seq, Sum,
 };
 use crate::key::RequestKey;
 use crate::limit::{OwnLimits, Spending, Spent};
 use crate::money::{Amount, Balance, lessened};
 use crate::planted::{self, Fault};
 use crate::time::Now;
-use crate::transaction::{Money, Transaction, Transactions, taken};
+use crate::transaction::{Counted, Money, Transaction, Transactions, taken};
 use loads::Loads;
 pub use loads::{LOAD_TAKEN_BACK_MS, LOADS_REMEMBERED_MAX, TAKEN_BACK_MAX};
 
@@ -55,8 +59,8 @@ pub struct Card {
     /// Counters that its chip has used; apart, where they fill what the fields beside leave free.
     atc_last: u16,
     atc_seen: u64,
-    /// Spent over the air without a PIN since the last one, in cents.
-    contactless: u32,
+    /// Spent over the air without a PIN since the last one.
+    contactless: Unasked,
     spent: Spent,
     declines: Declines,
     /// When something falls due, the first hold to expire as a rule, ms since 1970; the largest
@@ -81,6 +85,8 @@ struct Rare {
     scripts: Scripts,
     /// The holder's own limits.
     limits: OwnLimits,
+    /// Purchases that the holder confirms, and what was paid without that.
+    confirmations: Confirmations,
 }
 
 /// Declines that change nothing, counted by the hour.
@@ -180,8 +186,8 @@ impl Card {
 
     /// Spent over the air without a PIN since the last one.
     #[must_use]
-    pub const fn contactless(&self) -> Amount {
-        Amount::from_minor(self.contactless as u64)
+    pub const fn contactless(&self) -> Unasked {
+        self.contactless
     }
 
     /// What was used up of the limits.
@@ -253,6 +259,13 @@ impl Card {
         {
             return self.opening_load(opening);
         }
+        let expired = self.rare.as_ref().and_then(|rare| rare.confirmations.first_due());
+        if let Some((expires_at, id)) = expired
+            && now.unix_ms >= expires_at
+        {
+            let step = ConfirmationStep::Ended(id, ConfirmationEnd::Expired);
+            return Some(Fact::Confirmation(step));
+        }
         let (expires_at, seq) = self.transactions.first_expiry()?;
         if now.unix_ms < expires_at || planted::is(Fault::HoldNeverExpired) {
             return None;
@@ -283,6 +296,7 @@ impl Card {
             Fact::Authorized(fact) => self.apply_authorized(seq, entry, fact),
             Fact::Cleared(fact) => self.apply_cleared(seq, entry, fact),
             Fact::Completed(fact) => self.apply_completed(seq, entry, fact),
+            Fact::Confirmation(step) => self.apply_confirmation(entry, step),
             Fact::ControlsSet(controls) => self.controls = *controls,
             Fact::Declined(answered) => {
                 self.apply_pin_tries(answered);
@@ -334,20 +348,21 @@ impl Card {
             self.apply_chip_answered(chip);
         }
         if answered.is_pin_proven {
-            self.contactless = 0;
+            self.contactless.begin_anew();
         }
     }
 
     fn apply_authorized(&mut self, seq: Seq, entry: &Entry, fact: &Authorized) {
         let answered = &fact.answered;
-        let transaction = Transaction::new(seq, entry.at, entry.date, fact);
+        let mut transaction = Transaction::new(seq, entry.at, entry.date, fact);
+        transaction.unasked = self.apply_unasked(seq, fact);
         let total = answered.amount.saturating_add(answered.fee);
         match transaction.money {
             Money::Held { expires_at } => {
                 self.held = self.held.saturating_add(total);
                 if let Sum::AddsTo(first) = fact.sum {
                     self.transactions.extend_hold(first, expires_at);
-                    self.due_first = self.transactions.next_expiry();
+                    self.due_first = self.next_due();
                 }
                 self.due_first = self.due_first.min(expires_at);
             }
@@ -361,12 +376,30 @@ impl Card {
             }
         }
         self.spent.add(entry.date, Spending::of(fact.place, fact.cash, answered.amount));
-        if matches!(answered.entry_mode.entry, CONTACTLESS_CHIP | CONTACTLESS_STRIPE) {
-            let cents = u32::try_from(answered.amount.minor()).unwrap_or(u32::MAX);
-            self.contactless = self.contactless.saturating_add(cents);
-        }
         self.apply_pin_tries(answered);
         self.transactions.push(transaction);
+    }
+
+    /// Counts what was paid without the holder being asked, and uses up what the holder confirmed.
+    fn apply_unasked(&mut self, seq: Seq, fact: &Authorized) -> Option<Counted> {
+        let answered = &fact.answered;
+        let is_remote = match fact.consent {
+            Consent::Confirmed(number) => self.apply_consumed(number, seq, answered.amount),
+            Consent::Exempt => {
+                let rare = self.rare.get_or_insert_default();
+                rare.confirmations.unasked.add(answered.amount);
+                true
+            }
+            Consent::NotAsked => false,
+        };
+        if is_remote {
+            return Some(Counted::Remote { epoch: self.unasked_remote().epoch() });
+        }
+        if !matches!(answered.entry_mode.entry, CONTACTLESS_CHIP | CONTACTLESS_STRIPE) {
+            return None;
+        }
+        self.contactless.add(answered.amount);
+        Some(Counted::Contactless { epoch: self.contactless.epoch() })
     }
 
     fn apply_completed(&mut self, seq: Seq, entry: &Entry, fact: &Completed) {
@@ -384,7 +417,7 @@ impl Card {
     fn settle_hold(&mut self, first: Seq, posted: Transaction) {
         self.spend_instead(&posted, first);
         self.transactions.complete_hold(first, posted.seq, posted.at);
-        self.due_first = self.transactions.next_expiry();
+        self.due_first = self.next_due();
         self.transactions.push(posted);
     }
 
@@ -515,7 +548,16 @@ impl Card {
         let date = original.date;
         let is_whole = fact.amount_left.minor() == 0;
         let is_cash_undone = is_whole && was_open && original.cash.minor() > 0;
+        let (unasked, amount) =
+            (original.unasked.filter(|_| is_whole && was_open), original.amount);
         self.spent.give_back(date, back, is_cash_undone);
+        match (unasked, self.rare.as_mut()) {
+            (Some(Counted::Contactless { epoch }), _) => self.contactless.take_back(amount, epoch),
+            (Some(Counted::Remote { epoch }), Some(rare)) => {
+                rare.confirmations.unasked.take_back(amount, epoch);
+            }
+            (Some(Counted::Remote { .. }) | None, _) => {}
+        }
         if is_whole {
             self.end_hold(money, fact.original);
         }
@@ -532,7 +574,14 @@ impl Card {
         if let Money::Held { expires_at } = money {
             self.transactions.end_hold(expires_at, seq);
         }
-        self.due_first = self.transactions.next_expiry();
+        self.due_first = self.next_due();
+    }
+
+    /// When the next thing falls due, ms since 1970; the largest number when nothing does.
+    fn next_due(&self) -> u64 {
+        let confirmation = self.rare.as_ref().and_then(|rare| rare.confirmations.first_due());
+        let confirmation = confirmation.map_or(u64::MAX, |(at, _)| at);
+        confirmation.min(self.transactions.next_expiry())
     }
 
     fn declines_of(&self, at: u64) -> Declines {

@@ -11,15 +11,16 @@ use cekr_emv::issuer::AtcJudgement;
 use crate::advice;
 use crate::card::{Card, PIN_TRIES_MAX};
 use crate::channel::Channels;
+use crate::consent::Allowance;
 use crate::controls::CardStatus;
 use crate::entry::{
-    About, Authority, Entry, Fact, GivenBack, ParkCause, Place, ReversalFate, Seq, Sum,
+    About, Authority, Consent, Entry, Fact, GivenBack, ParkCause, Place, ReversalFate, Seq, Sum,
 };
 use crate::fee;
 use crate::key::RequestKey;
 use crate::limit::Spending;
 use crate::money::Amount;
-use crate::policy::{AbroadScope, CashpointRequires, Limits, Policy, PosRequires};
+use crate::policy::{AbroadScope, CashpointRequires, Policy, PosRequires};
 use crate::proof::{
     ChipProof, ChipSeen, CvvProof, Findings, NewPinProof, PinProof, ProofKind, Proofs,
 };
@@ -111,6 +112,8 @@ pub struct Authorization {
     pub sum: Sum,
     /// Who approved it.
     pub authority: Authority,
+    /// On what it rests, where it is a purchase without the card.
+    pub consent: Consent,
 }
 
 impl Authorization {
@@ -126,6 +129,7 @@ impl Authorization {
             pin_tries: None,
             sum: Sum::Exact,
             authority: Authority::Here,
+            consent: Consent::NotAsked,
         }
     }
 }
@@ -481,7 +485,6 @@ fn contactless(
     card: &Card,
     policy: &Policy,
 ) -> Result<(), Decline> {
-    let Limits { contactless_max, contactless_sum, .. } = policy.limits;
     let is_judged = request.place == Place::Shop
         && request.takes_money()
         && card.is_limited()
@@ -490,9 +493,8 @@ fn contactless(
     if !is_judged {
         return Ok(());
     }
-    let sum = card.contactless().saturating_add(request.amount);
-    let is_above = |bound: Amount, amount: Amount| bound.minor() > 0 && amount > bound;
-    if is_above(contactless_max, request.amount) || is_above(contactless_sum, sum) {
+    let allowance = Allowance::contactless(&policy.limits);
+    if allowance.covers(request.amount, card.contactless()).is_err() {
         return Err(Reason::PinRequired.into());
     }
     Ok(())

@@ -12,8 +12,8 @@ mod script;
 mod statement;
 
 pub use fact::{
-    Answered, Authority, Authorized, Cleared, ClearedAs, Completed, Fact, FileActioned, GivenBack,
-    HoldExpired, Issued, LineCause, LineKey, LineParked, LoadSource, Loaded, MaskedPan,
+    Answered, Authority, Authorized, Cleared, ClearedAs, Completed, Consent, Fact, FileActioned,
+    GivenBack, HoldExpired, Issued, LineCause, LineKey, LineParked, LoadSource, Loaded, MaskedPan,
     NO_MERCHANT, NO_RRN, ParkCause, Parked, PinChanged, Place, Reconciled, Refund, Remembered,
     ReversalFate, Reversed, Sum,
 };
@@ -25,6 +25,7 @@ pub use statement::{
 
 use core::fmt;
 
+use crate::confirmation::ConfirmationStep;
 use crate::money::Balance;
 use crate::time::LocalDate;
 
@@ -35,7 +36,7 @@ pub const ENTRY_OCTETS: usize = 128;
 pub type EntryBytes = [u8; ENTRY_OCTETS];
 
 /// The newest layout that this code writes; whatever fits the first is written in that.
-pub const ENTRY_VERSION: u8 = 3;
+pub const ENTRY_VERSION: u8 = 4;
 
 /// The place of an entry in its shard's journal, from 1; zero is no entry.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -189,6 +190,15 @@ impl Entry {
             Fact::Authorized(_) => "authorized",
             Fact::Cleared(_) => "cleared",
             Fact::Completed(_) => "completed",
+            Fact::Confirmation(step) => match step {
+                ConfirmationStep::Approved(_) => "confirmation_approved",
+                ConfirmationStep::Asked(_) => "confirmation_asked",
+                ConfirmationStep::Ended(..) => "confirmation_ended",
+                ConfirmationStep::Failed(_) => "confirmation_failed",
+                ConfirmationStep::Pushed(_) => "confirmation_pushed",
+                ConfirmationStep::Sealed(_) => "confirmation_sealed",
+                ConfirmationStep::Unblocked => "confirmations_unblocked",
+            },
             Fact::ControlsSet(_) => "controls_set",
             Fact::CutOver(_) => "cut_over",
             Fact::Declined(_) => "declined",
@@ -241,7 +251,8 @@ impl Entry {
             | Fact::SuspenseAssigned(SuspenseAssigned { line, .. })
             | Fact::SuspenseHeld(SuspenseHeld { line, .. })
             | Fact::SuspenseReleased(SuspenseReleased { line, .. }) => Origin::Statement(*line),
-            Fact::ControlsSet(_)
+            Fact::Confirmation(_)
+            | Fact::ControlsSet(_)
             | Fact::DeclinesCounted { .. }
             | Fact::HoldExpired(_)
             | Fact::Issued(_)

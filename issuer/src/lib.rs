@@ -21,6 +21,8 @@ pub mod books;
 pub mod card;
 pub mod channel;
 pub mod clearing;
+pub mod confirmation;
+pub mod consent;
 pub mod controls;
 pub mod decide;
 pub mod entry;
@@ -45,6 +47,11 @@ pub mod transaction;
 
 pub use card::Card;
 pub use channel::Channels;
+pub use confirmation::{
+    Confirmation, ConfirmationEnd, ConfirmationId, ConfirmationNumber, ConfirmationState,
+    ConfirmationStep, Exemption, NameKey, NewConfirmation, Payee, SecondFactor,
+};
+pub use consent::{ExemptionClaim, OnlinePurchase, OnlineVerdict};
 pub use controls::{CardStatus, Controls};
 pub use decide::decide;
 pub use decide::{Decision, Decline, Effect, OriginalSeen, Signals};

@@ -138,6 +138,17 @@ pub struct Limits {
     pub contactless_max: Amount,
     /// All such purchases since the last PIN.
     pub contactless_sum: Amount,
+    /// How many such purchases.
+    pub contactless_count: u32,
+    /// One purchase without the card and without a confirmation; zero lets none be.
+    pub remote_max: Amount,
+    /// All such purchases since the last confirmation.
+    pub remote_sum: Amount,
+    /// How many such purchases.
+    pub remote_count: u32,
+    /// One purchase without the card whose acquirer claims to have analysed the risk; zero takes no
+    /// such claim.
+    pub remote_risk_max: Amount,
     /// Loads a day.
     pub load_day: Amount,
     /// Loads a month.
@@ -155,6 +166,11 @@ impl Default for Limits {
             online_day: Amount::from_minor(1_000_00),
             contactless_max: Amount::from_minor(50_00),
             contactless_sum: Amount::from_minor(150_00),
+            contactless_count: 0,
+            remote_max: Amount::from_minor(30_00),
+            remote_sum: Amount::from_minor(100_00),
+            remote_count: 0,
+            remote_risk_max: Amount::from_minor(100_00),
             load_day: Amount::from_minor(1_000_00),
             load_month: Amount::from_minor(5_000_00),
             balance_max: Amount::from_minor(5_000_00),

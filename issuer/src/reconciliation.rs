@@ -79,6 +79,7 @@ impl Totals {
             },
             Fact::Authorized(_)
             | Fact::Cleared(_)
+            | Fact::Confirmation(_)
             | Fact::ControlsSet(_)
             | Fact::CutOver(_)
             | Fact::Declined(_)

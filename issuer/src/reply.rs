@@ -121,6 +121,7 @@ impl Answer {
             }
             Fact::Declined(_) => answer.missing = answered.missing,
             Fact::Cleared(_)
+            | Fact::Confirmation(_)
             | Fact::ControlsSet(_)
             | Fact::CutOver(_)
             | Fact::DeclinedElsewhere(_)

@@ -23,10 +23,10 @@ use crate::entry::{Place, Seq, Sum};
 use crate::key::RequestKey;
 use crate::money::{Amount, Balance};
 use crate::time::LocalDate;
-use crate::transaction::{Money, Transaction};
+use crate::transaction::{Counted, Money, Transaction};
 
 /// The layout that this code writes.
-pub const SNAPSHOT_VERSION: u8 = 5;
+pub const SNAPSHOT_VERSION: u8 = 6;
 
 /// Why octets are no card.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -143,6 +143,7 @@ impl Writer<'_> {
             sum,
             is_cleared,
             is_faulted,
+            unasked,
             money,
         } = transaction;
         self.number(seq.0);
@@ -170,6 +171,13 @@ impl Writer<'_> {
         self.put([*place as u8, u8::from(*is_cleared), u8::from(*is_faulted), sum, money]);
         self.number(first.0);
         self.number(of);
+        let (unasked, epoch) = match unasked {
+            None => (0, 0),
+            Some(Counted::Contactless { epoch }) => (1, *epoch),
+            Some(Counted::Remote { epoch }) => (2, *epoch),
+        };
+        self.put([unasked]);
+        self.put(epoch.to_le_bytes());
     }
 }
 
@@ -229,7 +237,8 @@ impl Reader<'_> {
         })
     }
 
-    pub(crate) fn transaction(&mut self) -> Result<Transaction, SnapshotError> {
+    /// A transaction as layouts of this version have it.
+    pub(crate) fn transaction(&mut self, version: u8) -> Result<Transaction, SnapshotError> {
         let seq = Seq(self.number()?);
         let at = self.number()?;
         let date = LocalDate::from_packed(self.small()?);
@@ -251,6 +260,16 @@ impl Reader<'_> {
         let [sum, money] = self.take()?;
         let first = Seq(self.number()?);
         let of = self.number()?;
+        let (unasked, epoch) = match version {
+            ..6 => ([0], 0),
+            _ => (self.take()?, u16::from_le_bytes(self.take()?)),
+        };
+        let unasked = match unasked {
+            [0] if epoch == 0 => None,
+            [1] => Some(Counted::Contactless { epoch }),
+            [2] => Some(Counted::Remote { epoch }),
+            [_] => return Err(SnapshotError::BadField),
+        };
         let sum = match sum {
             1 => Sum::AddsTo(first),
             2 => Sum::Estimated,
@@ -285,6 +304,7 @@ impl Reader<'_> {
             sum,
             is_cleared,
             is_faulted,
+            unasked,
             money,
         })
     }

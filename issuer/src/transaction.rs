@@ -96,8 +96,26 @@ pub struct Transaction {
     pub is_cleared: bool,
     /// Whether a cashpoint gave some of it back because it could not dispense.
     pub is_faulted: bool,
+    /// What it was counted towards, where the holder was asked of nothing.
+    pub unasked: Option<Counted>,
     /// Where the money is.
     pub money: Money,
+}
+
+/// What a payment of which the holder was asked nothing counts towards, and since which time the
+/// holder was asked: it is taken back only from the same sum.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Counted {
+    /// Payments over the air without a PIN.
+    Contactless {
+        /// Of [`crate::card::Unasked`].
+        epoch: u16,
+    },
+    /// Purchases without the card and without a confirmation.
+    Remote {
+        /// Of [`crate::card::Unasked`].
+        epoch: u16,
+    },
 }
 
 impl Transaction {
@@ -148,6 +166,7 @@ impl Transaction {
             sum: Sum::Exact,
             is_cleared: false,
             is_faulted: false,
+            unasked: None,
             money: Money::Posted,
         }
     }
@@ -189,6 +208,7 @@ impl Transaction {
             sum: Sum::Exact,
             is_cleared: true,
             is_faulted: false,
+            unasked: None,
             money: Money::Posted,
         }
     }
@@ -406,6 +426,7 @@ impl Transactions {
         (amount, fee): (Amount, Amount),
     ) -> Option<Transaction> {
         let refunded = self.hold(first).map(|part| part.refunded);
+        let begun = self.by_seq(first)?;
         Some(Transaction {
             seq,
             at,
@@ -418,8 +439,10 @@ impl Transactions {
             sum: Sum::Exact,
             is_cleared: false,
             is_faulted: self.hold(first).any(|part| part.is_faulted),
+            // No more is taken back of a sum than was counted.
+            unasked: begun.unasked.filter(|_| amount <= begun.amount),
             money: Money::Posted,
-            ..*self.by_seq(first)?
+            ..*begun
         })
     }
 

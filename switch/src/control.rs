@@ -3,6 +3,7 @@
 //! Nothing here waits: a change comes back with the number of the entry that must be durable
 //! before anybody is told. Time comes in as an argument.
 
+mod confirmations;
 mod durable;
 mod limits;
 mod lookup;
@@ -11,6 +12,7 @@ mod scripts;
 use serde::Serialize;
 
 use cekr_emv::issuer::SCRIPTS_MAX;
+use cekr_issuer::confirmation::ConfirmationRefused;
 use cekr_issuer::decide::entry as entry_of;
 use cekr_issuer::entry::{LoadName, LoadSource, Reference};
 use cekr_issuer::limit::{LoadRefused, OwnLimit};
@@ -22,6 +24,7 @@ use crate::entry_view;
 use crate::shard::{Shard, Snapshot, loaded};
 use crate::sync::Arc;
 
+pub use confirmations::{ConfirmationView, SealedConfirmation};
 pub use durable::{Durable, JournalFailed};
 pub use limits::{LimitChange, LimitsPatch, LimitsView};
 pub use lookup::LastSix;
@@ -128,6 +131,9 @@ pub enum ControlError {
     /// The journal takes no more entries now.
     #[error("too much work is waiting for the journal; try again")]
     Busy,
+    /// A step of a confirmation is not taken.
+    #[error(transparent)]
+    Confirmation(#[from] ConfirmationRefused),
     /// The card's state does not allow it.
     #[error("the card is {}", .0.name())]
     Conflict(CardStatus),
@@ -155,6 +161,12 @@ pub enum ControlError {
     /// No load is known by this name, or none that can be taken back so.
     #[error("no load of this name can be taken back so")]
     NoSuchLoad,
+    /// The holder must be asked of this purchase, or it would be declined.
+    #[error("the purchase is not exempt from confirmation")]
+    NotExempt,
+    /// The security module gave no answer.
+    #[error("the security module is not available; try again")]
+    SecurityModule,
     /// No place is left for keys of statement lines, or for items of suspense.
     #[error(
         "as many statement lines are remembered, or items in suspense, as there may be; let items \

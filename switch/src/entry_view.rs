@@ -5,10 +5,11 @@ use serde_json::{Map, Value, json};
 
 use cekr_emv::issuer::{Command, Letter, Order};
 use cekr_iso8583::{Mcc, MerchantId, Pan, Rrn};
+use cekr_issuer::confirmation::{ConfirmationStep, NewConfirmation, Payee};
 use cekr_issuer::entry::{
-    Answered, Authority, Authorized, BankLine, Cleared, Completed, Issued, LineKey, LineParked,
-    LoadName, LoadTakenBack, Loaded, MaskedPan, NO_MERCHANT, NO_RRN, Parked, Reconciled,
-    ReversalFate, Reversed, Sum, SuspenseHeld, SuspenseReleased,
+    Answered, Authority, Authorized, BankLine, Cleared, Completed, Consent, Issued, LineKey,
+    LineParked, LoadName, LoadTakenBack, Loaded, MaskedPan, NO_MERCHANT, NO_RRN, Parked,
+    Reconciled, ReversalFate, Reversed, Sum, SuspenseHeld, SuspenseReleased,
 };
 use cekr_issuer::network::NO_TERMINAL;
 use cekr_issuer::proof::letter_of;
@@ -54,6 +55,7 @@ fn add_fact(object: &mut Map<String, Value>, seq: Seq, fact: &Fact) {
         Fact::Authorized(fact) => add_authorized(object, seq, fact),
         Fact::Cleared(fact) => add_cleared(object, fact),
         Fact::Completed(fact) => add_completed(object, seq, fact),
+        Fact::Confirmation(step) => add_confirmation(object, step),
         Fact::ControlsSet(controls) => add_controls(object, *controls),
         Fact::Declined(answered) => {
             add_answered(object, answered);
@@ -119,6 +121,38 @@ fn add_fact(object: &mut Map<String, Value>, seq: Seq, fact: &Fact) {
         Fact::SuspenseAssigned(fact) => add_suspense(object, fact.line, fact.amount, fact.item),
         Fact::SuspenseHeld(fact) => add_held(object, seq, fact),
         Fact::SuspenseReleased(fact) => add_released(object, fact),
+    }
+}
+
+fn add_confirmation(object: &mut Map<String, Value>, step: &ConfirmationStep) {
+    match step {
+        ConfirmationStep::Approved(id)
+        | ConfirmationStep::Failed(id)
+        | ConfirmationStep::Pushed(id) => add(object, "confirmation", id.to_string()),
+        ConfirmationStep::Asked(new) => add_confirmed(object, new),
+        ConfirmationStep::Ended(id, end) => {
+            add(object, "confirmation", id.to_string());
+            add(object, "confirmation_state", end.state().name());
+        }
+        ConfirmationStep::Sealed(sealed) => {
+            add_confirmed(object, &sealed.purchase);
+            add(object, "confirmation_number", sealed.number.to_string());
+            add(object, "second_factor", sealed.factor.number());
+            if let Some(exemption) = sealed.exemption {
+                add(object, "exemption", exemption.name());
+            }
+        }
+        ConfirmationStep::Unblocked => {}
+    }
+}
+
+/// What the holder sees of a purchase, without the shop's name, which is not kept here.
+fn add_confirmed(object: &mut Map<String, Value>, new: &NewConfirmation) {
+    add(object, "confirmation", new.id.to_string());
+    add(object, "transaction_amount", new.amount.minor());
+    add(object, "transaction_currency", new.currency.to_string());
+    if let Payee::Merchant(merchant) = new.payee {
+        add(object, "merchant", merchant.to_string());
     }
 }
 
@@ -297,6 +331,11 @@ fn add_authorized(object: &mut Map<String, Value>, seq: Seq, fact: &Authorized) 
     add(object, "held", fact.hold_days > 0);
     if fact.hold_days > 0 {
         add(object, "hold_days", fact.hold_days);
+    }
+    match fact.consent {
+        Consent::Confirmed(number) => add(object, "confirmation_number", number.to_string()),
+        Consent::Exempt => add(object, "exempt", true),
+        Consent::NotAsked => {}
     }
     match fact.sum {
         Sum::AddsTo(first) => add(object, "adds_to_seq", first.0),

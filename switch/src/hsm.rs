@@ -23,7 +23,7 @@ use cekr_emv::issuer::{Command, Outcome, Told};
 use cekr_emv::keys::Kcv;
 use cekr_emv::pin::Pin;
 use cekr_iso8583::Pan;
-use cekr_issuer::{ChipProof, ChipSeen, NewPinProof, PinProof};
+use cekr_issuer::{ChipProof, ChipSeen, ConfirmationNumber, NewPinProof, PinProof, SecondFactor};
 
 /// What a security module does for an issuer. Each verb may fail as a whole: the module is not
 /// there. Then nothing is known, and the request is answered as an internal fault.
@@ -92,6 +92,18 @@ pub trait Hsm: Send + Sync {
         service: ServiceCode,
         value: Cvv,
     ) -> Result<bool, Unavailable>;
+
+    /// The authentication value of the card for this authentication (usage 3, version 0): that the
+    /// holder, known by `factor`, was authenticated under `number`.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    fn make_cavv(
+        &self,
+        pan: Pan,
+        number: ConfirmationNumber,
+        factor: SecondFactor,
+    ) -> Result<[u8; 20], Unavailable>;
 
     /// Whether `cavv` is an authentication value of ours for that card (usage 3, version 0).
     ///

@@ -13,6 +13,7 @@ use foldhash::fast::RandomState;
 use cekr_emv::pin::Pin;
 use cekr_iso8583::Pan;
 use cekr_issuer::books::Books;
+use cekr_issuer::confirmation::ConfirmationStep;
 use cekr_issuer::decide::entry as entry_of;
 use cekr_issuer::entry::{
     Authority, EntryError, Issued, LoadName, LoadSource, LoadTakenBack, Loaded, Name, TakeBackCause,
@@ -610,6 +611,15 @@ const fn urgency(fact: &Fact) -> Urgency {
         | Fact::SuspenseHeld(_)
         | Fact::SuspenseReleased(_)
         | Fact::Issued(_) => Urgency::CanWait,
+        Fact::Confirmation(step) => match step {
+            ConfirmationStep::Approved(_)
+            | ConfirmationStep::Asked(_)
+            | ConfirmationStep::Pushed(_)
+            | ConfirmationStep::Sealed(_) => Urgency::CanWait,
+            ConfirmationStep::Ended(..)
+            | ConfirmationStep::Failed(_)
+            | ConfirmationStep::Unblocked => Urgency::MustGo,
+        },
         Fact::Cleared(_)
         | Fact::Completed(_)
         | Fact::ControlsSet(_)

@@ -215,13 +215,16 @@ const fn reason_of(refused: ControlError) -> Option<SuspenseReason> {
         ControlError::AmountTooLarge
         | ControlError::AmountZero
         | ControlError::Busy
+        | ControlError::Confirmation(_)
         | ControlError::ItemLeft
         | ControlError::ItemTaken
         | ControlError::JournalFailed
         | ControlError::LimitAboveProgramme(_)
         | ControlError::NoSuchItem
         | ControlError::NoSuchLoad
+        | ControlError::NotExempt
         | ControlError::ScriptsFull
+        | ControlError::SecurityModule
         | ControlError::StatementsFull
         | ControlError::TakenBackTooMuch => None,
     }

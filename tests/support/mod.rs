@@ -273,6 +273,7 @@ pub fn no_limits() -> Limits {
         load_day: zero,
         load_month: zero,
         balance_max: zero,
+        ..Limits::default()
     }
 }
 

@@ -91,7 +91,7 @@ impl Card {
         }
         if fact.source == LoadSource::Opening {
             self.loads.get_or_insert_default().opening = Amount::default();
-            self.due_first = self.transactions.next_expiry();
+            self.due_first = self.next_due();
         }
     }
 

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::loads::{Loads, TakenBack};
-use super::{Card, Declines, Rare, Scripts};
+use super::{Card, Confirmations, Declines, Rare, Scripts, Unasked};
 use crate::controls::Controls;
 use crate::entry::{CardId, Seq};
 use crate::limit::{OwnLimits, Spent};
@@ -40,7 +40,7 @@ impl Card {
         out.put(pvv.unwrap_or_default().to_le_bytes());
         out.put(atc_last.to_le_bytes());
         out.number(*atc_seen);
-        out.small(*contactless);
+        contactless.write_state(out);
         spent.write_state(out);
         out.number(declines.hour.into());
         out.small(declines.entered);
@@ -53,7 +53,7 @@ impl Card {
         if loads.is_some() || rare.is_some() {
             let (no_loads, nothing_rare) = (Loads::default(), Rare::default());
             let Loads { posted, taken_back, opening } = loads.as_deref().unwrap_or(&no_loads);
-            let Rare { remembered, dispense_faults, scripts, limits } =
+            let Rare { remembered, dispense_faults, scripts, limits, confirmations } =
                 rare.as_deref().unwrap_or(&nothing_rare);
             out.all(remembered.iter(), Writer::key);
             out.all(posted.iter(), |out, (mark, seq)| {
@@ -71,11 +71,13 @@ impl Card {
             });
             scripts.write_state(out);
             limits.write_state(out);
+            confirmations.write_state(out);
         }
     }
 
     /// `version` is the layout's: the first knows no chip, the second no entries of
-    /// loads, the third no scripts, the fourth no limits of the holder's own.
+    /// loads, the third no scripts, the fourth no limits of the holder's own, the fifth no
+    /// confirmations.
     pub(crate) fn read_state(from: &mut Reader<'_>, version: u8) -> Result<Self, SnapshotError> {
         let id = CardId(from.small()?);
         let controls = Controls::from_word(from.number()?);
@@ -86,8 +88,15 @@ impl Card {
         let [pin_tries_left] = from.take()?;
         let pvv = u16::from_le_bytes(from.take()?);
         let (atc_last, atc_seen, contactless) = match version {
-            1 => (0, 0, 0),
-            _ => (u16::from_le_bytes(from.take()?), from.number()?, from.small()?),
+            1 => (0, 0, Unasked::default()),
+            2..6 => {
+                let (last, seen) = (u16::from_le_bytes(from.take()?), from.number()?);
+                (last, seen, Unasked::of_sum(from.small()?))
+            }
+            _ => {
+                let (last, seen) = (u16::from_le_bytes(from.take()?), from.number()?);
+                (last, seen, Unasked::read_state(from)?)
+            }
         };
         let spent = Spent::read_state(from)?;
         let hour = u32::try_from(from.number()?).map_err(|_| SnapshotError::BadField)?;
@@ -95,7 +104,7 @@ impl Card {
         let due_first = from.number()?;
         let last_seq = Seq(from.number()?);
         let last_at = from.number()?;
-        let transactions = Transactions::restored(from.all(Reader::transaction)?);
+        let transactions = Transactions::restored(from.all(|from| from.transaction(version))?);
         let (mut loads, mut rare) = (Loads::default(), Rare::default());
         if from.flag()? {
             rare.remembered = from.all(Reader::key)?;
@@ -118,6 +127,9 @@ impl Card {
             }
             if version > 4 {
                 rare.limits = OwnLimits::read_state(from)?;
+            }
+            if version > 5 {
+                rare.confirmations = Confirmations::read_state(from)?;
             }
         }
         Ok(Self {

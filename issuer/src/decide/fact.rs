@@ -128,6 +128,7 @@ pub(super) fn authorized(request: &Request, card: &Card, authorization: &Authori
         hold_days: authorization.hold_days,
         sum: authorization.sum,
         authority: authorization.authority,
+        consent: authorization.consent,
     })
 }
 

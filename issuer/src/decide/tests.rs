@@ -281,6 +281,7 @@ fn rows() -> Vec<Row> {
                 pin_tries: None,
                 sum: Sum::Exact,
                 authority: Authority::Here,
+                consent: Consent::NotAsked,
             };
             let fact = authorized(&elsewhere(&case.request), &case.card, &cent);
             happens(&mut case.card, fact);
@@ -297,6 +298,7 @@ fn rows() -> Vec<Row> {
                 pin_tries: None,
                 sum: Sum::Exact,
                 authority: Authority::Here,
+                consent: Consent::NotAsked,
             };
             let fact = authorized(&elsewhere(&case.request), &case.card, &all);
             happens(&mut case.card, fact);
@@ -661,7 +663,7 @@ fn over_the_air_a_pin_is_asked_for_above_fifty_euros_and_after_a_hundred_and_fif
     with_pin.request.pin_block = Some(PinBlock::new([7; 8]));
     with_pin.proofs.pin = Some(PinProof::Right);
     assert!(matches!(carried_out(&mut with_pin), Decision::Approve(_)));
-    assert_eq!(with_pin.card.contactless().minor(), 0, "a PIN begins it anew");
+    assert_eq!(with_pin.card.contactless().sum().minor(), 0, "a PIN begins it anew");
     with_pin.request = tapped(50_00).request;
     with_pin.proofs = Proofs { chip: Some(ChipProof::Right(cryptogram(6))), ..Proofs::default() };
     assert_eq!(with_pin.declined(), None);

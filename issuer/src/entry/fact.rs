@@ -7,6 +7,7 @@ use super::{
     SuspenseReleased,
 };
 use crate::channel::Channels;
+use crate::confirmation::{ConfirmationNumber, ConfirmationStep};
 use crate::controls::Controls;
 use crate::key::RequestKey;
 use crate::limit::OwnLimits;
@@ -24,6 +25,8 @@ pub enum Fact {
     Cleared(Cleared),
     /// A hold was completed: the money was posted, the rest released.
     Completed(Completed),
+    /// Something happened to a confirmation of a purchase without the card.
+    Confirmation(ConfirmationStep),
     /// Status, ticks or expiry were set; the whole of them stands here.
     ControlsSet(Controls),
     /// An acquirer's day ended.
@@ -137,6 +140,20 @@ pub struct Authorized {
     pub sum: Sum,
     /// Who approved it.
     pub authority: Authority,
+    /// On what it rests, where it is a purchase without the card.
+    pub consent: Consent,
+}
+
+/// On what an approved purchase without the card rests.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Consent {
+    /// The holder's confirmation with this number, which is used up by it.
+    Confirmed(ConfirmationNumber),
+    /// An exemption: it counts towards the sum that needs no confirmation.
+    Exempt,
+    /// None was asked for.
+    #[default]
+    NotAsked,
 }
 
 /// How final an approved amount is.

@@ -18,16 +18,20 @@
 //! in 14-15, its octets in 37-39, 63, 69, 75, 126 and 127. Acquirer and currency make room: 37 bits
 //! and the listener's mark (bit 39) in 32-36; currency and MCC in 60-62, 10 above 14 bits. An entry
 //! with neither is written as version 1. Version 3 has a script with the holder's PIN: octets
-//! 22-23, which no moment reaches, mark the PIN block that it is made of.
+//! 22-23, which no moment reaches, mark the PIN block that it is made of. Version 4 has purchases
+//! without the card: bits 2-3 of octet 30 say on what they rest (1 an exemption, 2 a confirmation,
+//! whose number stands where a cryptogram would).
 
+mod confirmation;
 mod statement;
+mod verified;
 
 use cekr_iso8583::{
     CurrencyCode, Mcc, MerchantId, Mti, PosEntryMode, ProcessingCode, Rrn, TerminalId,
 };
 
 use super::{
-    About, Answered, Authority, Authorized, CardId, Cleared, ClearedAs, Completed, Desk,
+    About, Answered, Authority, Authorized, CardId, Cleared, ClearedAs, Completed, Consent, Desk,
     ENTRY_OCTETS, ENTRY_VERSION, Entry, EntryBytes, EntryError, Fact, FileActioned, GivenBack,
     HoldExpired, Issued, LineCause, LineKey, LineParked, LoadName, MaskedPan, ParkCause, Parked,
     PinChanged, Place, Reconciled, Refund, Remembered, ReversalFate, Reversed, ScriptAsked,
@@ -38,11 +42,13 @@ use crate::controls::Controls;
 use crate::key::RequestKey;
 use crate::limit::OwnLimits;
 use crate::money::{Amount, Balance};
-use crate::proof::{ChipScript, ChipSeen, ChipVersion};
 use crate::reason::Reason;
 use crate::reconciliation::{Total, Totals};
 use crate::time::LocalDate;
 use statement::Named;
+#[cfg(test)]
+pub(super) use verified::verifiable;
+use verified::{VERSION_PLAIN, put_verified};
 
 impl Entry {
     /// The 128 octets of this entry.
@@ -79,6 +85,7 @@ impl Entry {
                 put(&mut out, 118, u48(fact.parked.minor()));
                 KIND_COMPLETED
             }
+            Fact::Confirmation(step) => confirmation::encode(&mut out, step),
             Fact::ControlsSet(controls) => {
                 put(&mut out, 32, controls.word().to_le_bytes());
                 KIND_CONTROLS_SET
@@ -206,11 +213,7 @@ impl Entry {
         put(&mut out, 8, self.previous.0.to_le_bytes());
         put(&mut out, 16, self.at.to_le_bytes());
         put(&mut out, 24, self.date.packed().to_le_bytes());
-        if let Some(answered) = self.answered()
-            && (answered.is_pin_proven || answered.chip.is_some())
-        {
-            put_verified(&mut out, answered);
-        }
+        put_verified(&mut out, &self.fact, self.answered());
         out
     }
 
@@ -294,7 +297,10 @@ impl Entry {
             }),
             KIND_SCRIPT_ASKED => Fact::ScriptAsked(ScriptAsked::decode(octets)?),
             KIND_SCRIPT_SETTLED => Fact::ScriptSettled(ScriptSettled::decode(octets)?),
-            _ => return Err(EntryError::UnknownKind(kind)),
+            _ => match confirmation::decode(kind, octets)? {
+                Some(step) => Fact::Confirmation(step),
+                None => return Err(EntryError::UnknownKind(kind)),
+            },
         };
         Ok(Self {
             about: about_of(u32::from_le_bytes(take(octets, 4))).ok_or(EntryError::BadField(4))?,
@@ -304,130 +310,6 @@ impl Entry {
             fact,
         })
     }
-}
-
-impl Entry {
-    /// An entry of version 2 is one of version 1 with something in the gaps.
-    fn decode_verified(mut octets: EntryBytes) -> Result<Self, EntryError> {
-        let (chip, is_pin_proven) = take_verified(&mut octets)?;
-        let mut entry = Self::decode(&octets)?;
-        let answered = verifiable(&mut entry.fact).ok_or(EntryError::BadField(1))?;
-        (answered.chip, answered.is_pin_proven) = (chip, is_pin_proven);
-        Ok(entry)
-    }
-}
-
-/// The answer of a kind before which something may have been proven.
-pub(super) const fn verifiable(fact: &mut Fact) -> Option<&mut Answered> {
-    match fact {
-        Fact::Authorized(fact) => Some(&mut fact.answered),
-        Fact::Declined(answered) | Fact::Inquired(answered) => Some(answered),
-        Fact::PinChanged(fact) => Some(&mut fact.answered),
-        Fact::Cleared(_)
-        | Fact::Completed(_)
-        | Fact::ControlsSet(_)
-        | Fact::CutOver(_)
-        | Fact::DeclinedElsewhere(_)
-        | Fact::DeclinesCounted { .. }
-        | Fact::FileActioned(_)
-        | Fact::HoldExpired(_)
-        | Fact::Issued(_)
-        | Fact::LimitsSet(_)
-        | Fact::LineParked(_)
-        | Fact::LoadTakenBack(_)
-        | Fact::Loaded(_)
-        | Fact::Parked(_)
-        | Fact::Reconciled(_)
-        | Fact::RefundPending(_)
-        | Fact::ReversalRemembered(_)
-        | Fact::Reversed(_)
-        | Fact::ScriptAsked(_)
-        | Fact::ScriptSettled(_)
-        | Fact::SuspenseAssigned(_)
-        | Fact::SuspenseHeld(_)
-        | Fact::SuspenseReleased(_) => None,
-    }
-}
-
-/// The version of entries about which there is nothing more to say.
-const VERSION_PLAIN: u8 = 1;
-
-/// The version of entries before which something was proven.
-const VERSION_VERIFIED: u8 = 2;
-
-/// In octet 29, above the missing ticks.
-const PIN_PROVEN: u8 = 0x80;
-
-/// Where the eight octets of a cryptogram stand.
-const ARQC_AT: [usize; 8] = [37, 38, 39, 63, 69, 75, 126, 127];
-
-fn put_verified(out: &mut EntryBytes, answered: &Answered) {
-    put(out, 1, [VERSION_VERIFIED]);
-    let [missing_and_tries] = take(out, 29);
-    let proven = if answered.is_pin_proven { PIN_PROVEN } else { 0 };
-    put(out, 29, [missing_and_tries | proven]);
-    let Some(chip) = &answered.chip else {
-        return;
-    };
-    let ([mti_high], [gap]) = (take(out, 3), take(out, 127));
-    debug_assert!(mti_high < 8 && gap == 0, "a message type has 11 bits, an entry a gap");
-    let script = chip.script.map_or(0, ChipScript::number);
-    if let Some(ChipScript::PinChange { mark }) = chip.script {
-        put(out, 1, [ENTRY_VERSION]);
-        put(out, 22, mark.to_le_bytes());
-    }
-    put(out, 3, [mti_high | (chip.version as u8) << 3 | script << 5]);
-    put(out, 14, chip.atc);
-    let acquirer = answered.key.acquirer;
-    let [a, b, c, d, e, f, g, _] = acquirer.to_le_bytes();
-    debug_assert!(e < 0x80 && f == 0 && g == 0, "eleven digits have 37 bits");
-    put(out, 32, [a, b, c, d, e | if acquirer >> 63 == 0 { 0 } else { 0x80 }]);
-    let business = u32::from(answered.mcc.number()) | u32::from(answered.currency.number()) << 14;
-    let [a, b, c, _] = business.to_le_bytes();
-    put(out, 60, [a, b, c]);
-    for (at, octet) in ARQC_AT.into_iter().zip(chip.arqc) {
-        put(out, at, [octet]);
-    }
-}
-
-/// Takes what version 2 says more out of the octets: they are those of version 1 then.
-fn take_verified(octets: &mut EntryBytes) -> Result<(Option<ChipSeen>, bool), EntryError> {
-    let [version] = take(octets, 1);
-    put(octets, 1, [VERSION_PLAIN]);
-    let mark = match version {
-        ENTRY_VERSION => u16::from_le_bytes(take(octets, 22)),
-        _ => 0,
-    };
-    if version == ENTRY_VERSION {
-        put(octets, 22, [0; 2]);
-    }
-    let [missing_and_tries] = take(octets, 29);
-    put(octets, 29, [missing_and_tries & !PIN_PROVEN]);
-    let is_pin_proven = missing_and_tries & PIN_PROVEN != 0;
-    let [mti_high] = take(octets, 3);
-    if mti_high >> 3 == 0 {
-        return Ok((None, is_pin_proven));
-    }
-    put(octets, 3, [mti_high & 0x07]);
-    let script = match mti_high >> 5 {
-        0 => None,
-        number => Some(ChipScript::from_number(number, mark).ok_or(EntryError::BadField(3))?),
-    };
-    let version = ChipVersion::from_number(mti_high >> 3 & 0x03).ok_or(EntryError::BadField(3))?;
-    let atc = take(octets, 14);
-    put(octets, 14, [0; 2]);
-    let arqc = ARQC_AT.map(|at| take::<1>(octets, at)[0]);
-    for at in ARQC_AT {
-        put(octets, at, [0]);
-    }
-    let [a, b, c, d, e] = take(octets, 32);
-    put(octets, 32, [a, b, c, d, e & 0x7F, 0, 0, e & 0x80]);
-    let [a, b, c] = take(octets, 60);
-    let business = u32::from_le_bytes([a, b, c, 0]);
-    let [mcc_low, mcc_high, ..] = (business & 0x3FFF).to_le_bytes();
-    let [currency_low, currency_high, ..] = (business >> 14).to_le_bytes();
-    put(octets, 60, [mcc_low, mcc_high, currency_low, currency_high]);
-    Ok((Some(ChipSeen { atc, arqc, version, script }), is_pin_proven))
 }
 
 const KIND_AUTHORIZED: u8 = 1;
@@ -571,7 +453,8 @@ fn decode_authorized(octets: &EntryBytes, answered: Answered) -> Result<Authoriz
     };
     let authority = if place & ELSEWHERE == 0 { Authority::Here } else { Authority::Elsewhere };
     let place = Place::from_number(place & PLACE_BITS).ok_or(EntryError::BadField(30))?;
-    Ok(Authorized { answered, cash, place, hold_days, sum, authority })
+    let consent = Consent::NotAsked;
+    Ok(Authorized { answered, cash, place, hold_days, sum, authority, consent })
 }
 
 fn decode_parked(octets: &EntryBytes, answered: Answered) -> Result<Parked, EntryError> {

@@ -414,6 +414,7 @@ pub(super) const fn refused(error: ControlError) -> &'static str {
         ControlError::AmountTooLarge
         | ControlError::AmountZero
         | ControlError::Busy
+        | ControlError::Confirmation(_)
         | ControlError::Conflict(_)
         | ControlError::ItemLeft
         | ControlError::ItemTaken
@@ -421,8 +422,10 @@ pub(super) const fn refused(error: ControlError) -> &'static str {
         | ControlError::LimitAboveProgramme(_)
         | ControlError::NoSuchItem
         | ControlError::NoSuchLoad
+        | ControlError::NotExempt
         | ControlError::NotFound
         | ControlError::ScriptsFull
+        | ControlError::SecurityModule
         | ControlError::StatementsFull
         | ControlError::TakenBackTooMuch => "loads-fault-not-taken",
     }

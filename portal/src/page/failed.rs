@@ -8,6 +8,7 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use cekr_issuer::confirmation::ConfirmationRefused;
 use cekr_switch::control::ControlError;
 use cekr_switch::http::ApiError;
 
@@ -117,19 +118,23 @@ impl From<ControlError> for Failed {
             ControlError::Busy
             | ControlError::JournalFailed
             | ControlError::ScriptsFull
+            | ControlError::SecurityModule
             | ControlError::StatementsFull => Self::TryLater,
-            ControlError::NotFound | ControlError::NoSuchItem | ControlError::NoSuchLoad => {
-                Self::NotFound
-            }
+            ControlError::Confirmation(ConfirmationRefused::NotFound)
+            | ControlError::NotFound
+            | ControlError::NoSuchItem
+            | ControlError::NoSuchLoad => Self::NotFound,
             ControlError::AmountTooLarge | ControlError::AmountZero => {
                 Self::Unprocessable("failed-amount")
             }
             ControlError::Limit(_) | ControlError::LimitAboveProgramme(_) => {
                 Self::Conflict("failed-limit")
             }
-            ControlError::Conflict(_)
+            ControlError::Confirmation(_)
+            | ControlError::Conflict(_)
             | ControlError::ItemLeft
             | ControlError::ItemTaken
+            | ControlError::NotExempt
             | ControlError::TakenBackTooMuch => Self::Conflict("failed-state"),
         }
     }

@@ -291,6 +291,21 @@ pub struct LimitsConfig {
     /// All such purchases since the last PIN.
     #[serde(deserialize_with = "within::<_, u64, 0, MONEY_MAX>")]
     pub contactless_sum: u64,
+    /// How many such purchases.
+    #[serde(deserialize_with = "within::<_, u32, 0, 1_000_000>")]
+    pub contactless_count: u32,
+    /// One purchase in a web shop without a confirmation; 0 lets none be.
+    #[serde(deserialize_with = "within::<_, u64, 0, MONEY_MAX>")]
+    pub remote_max: u64,
+    /// All such purchases since the last confirmation.
+    #[serde(deserialize_with = "within::<_, u64, 0, MONEY_MAX>")]
+    pub remote_sum: u64,
+    /// How many such purchases.
+    #[serde(deserialize_with = "within::<_, u32, 0, 1_000_000>")]
+    pub remote_count: u32,
+    /// One whose acquirer claims to have analysed the risk; 0 takes no such claim.
+    #[serde(deserialize_with = "within::<_, u64, 0, MONEY_MAX>")]
+    pub remote_risk_max: u64,
     /// Loads a day.
     #[serde(deserialize_with = "within::<_, u64, 0, MONEY_MAX>")]
     pub load_day: u64,
@@ -787,6 +802,11 @@ impl Default for LimitsConfig {
             online_day: 100_000,
             contactless_max: 5_000,
             contactless_sum: 15_000,
+            contactless_count: 0,
+            remote_max: 3_000,
+            remote_sum: 10_000,
+            remote_count: 0,
+            remote_risk_max: 10_000,
             load_day: 100_000,
             load_month: 500_000,
             balance_max: 500_000,

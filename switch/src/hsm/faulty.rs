@@ -8,7 +8,7 @@ use cekr_emv::issuer::{Outcome, Told};
 use cekr_emv::keys::Kcv;
 use cekr_emv::pin::Pin;
 use cekr_iso8583::Pan;
-use cekr_issuer::{ChipProof, ChipSeen, NewPinProof, PinProof};
+use cekr_issuer::{ChipProof, ChipSeen, ConfirmationNumber, NewPinProof, PinProof, SecondFactor};
 
 use super::{ChipAnswer, ChipOrder, ExchangeError, Hsm, PinReference, SealedPin, Unavailable};
 use crate::sync::{AtomicU64, Ordering};
@@ -105,6 +105,15 @@ impl<H: Hsm> Hsm for FaultyHsm<H> {
         value: Cvv,
     ) -> Result<bool, Unavailable> {
         self.enter()?.verify_cvv(pan, expiry, service, value)
+    }
+
+    fn make_cavv(
+        &self,
+        pan: Pan,
+        number: ConfirmationNumber,
+        factor: SecondFactor,
+    ) -> Result<[u8; 20], Unavailable> {
+        self.enter()?.make_cavv(pan, number, factor)
     }
 
     fn verify_cavv(&self, pan: Pan, cavv: &[u8; 20]) -> Result<bool, Unavailable> {

@@ -27,8 +27,8 @@ use cekr_emv::pin::Pin;
 use cekr_emv::tlv::Writer;
 use cekr_iso8583::Pan;
 use cekr_issuer::{
-    ChipFault, ChipProof, ChipRight, ChipScript, ChipSeen, ChipVersion, Findings, NewPinProof,
-    PinProof,
+    ChipFault, ChipProof, ChipRight, ChipScript, ChipSeen, ChipVersion, ConfirmationNumber,
+    Findings, NewPinProof, PinProof, SecondFactor,
 };
 
 use super::{
@@ -273,6 +273,22 @@ impl Hsm for SoftHsm {
         Ok(card.is_some_and(|card| cvv::cvv(&self.keys.cvk, card, expiry, service) == value))
     }
 
+    fn make_cavv(
+        &self,
+        pan: Pan,
+        number: ConfirmationNumber,
+        factor: SecondFactor,
+    ) -> Result<[u8; 20], Unavailable> {
+        let what = Authentication {
+            number: number.packed(),
+            outcome: CAVV_AUTHENTICATED,
+            second_factor: factor.number(),
+            key_id: CAVV_KEY_ID,
+        };
+        let card = CardNumber::from_number(pan.expose());
+        card.and_then(|card| cavv(&self.keys.cvk, card, what)).ok_or(Unavailable)
+    }
+
     fn verify_cavv(&self, pan: Pan, value: &[u8; 20]) -> Result<bool, Unavailable> {
         let [outcome, second_factor, key_id, _, _, _, _, number @ .., _, _, _, _, _] = *value;
         if key_id != CAVV_KEY_ID {
@@ -332,6 +348,9 @@ const VERIFICATION_KEY_INDEX: u8 = 1;
 
 /// Which pair of keys makes authentication values; we have one.
 const CAVV_KEY_ID: u8 = 1;
+
+/// The outcome in the value of an authentication that succeeded.
+const CAVV_AUTHENTICATED: u8 = 0;
 
 /// The tag of the issuer's answer (EMV 4.3 Book 3, Annex A).
 const ISSUER_AUTHENTICATION: u32 = 0x91;

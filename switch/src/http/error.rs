@@ -5,6 +5,7 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use cekr_issuer::confirmation::ConfirmationRefused;
 use serde::Serialize;
 
 use super::quote::quotable;
@@ -95,8 +96,15 @@ impl From<ControlError> for ApiError {
             ControlError::AmountTooLarge | ControlError::AmountZero => {
                 ApiError::invalid("invalid_amount", message).of("amount")
             }
-            ControlError::Busy | ControlError::JournalFailed | ControlError::StatementsFull => {
-                ApiError::try_later(&message)
+            ControlError::Busy
+            | ControlError::JournalFailed
+            | ControlError::SecurityModule
+            | ControlError::StatementsFull => ApiError::try_later(&message),
+            ControlError::Confirmation(ConfirmationRefused::NotFound) => {
+                ApiError::not_found(message)
+            }
+            ControlError::Confirmation(_) | ControlError::NotExempt => {
+                ApiError::conflict("confirmation_state", message)
             }
             ControlError::Conflict(_) => ApiError::conflict("card_state", message),
             ControlError::Limit(limit) => {
