@@ -21,6 +21,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use cekr_issuer::{LocalDate, Now};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use rustix::time::ClockId;
 
 use crate::sync::{Arc, AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -48,7 +49,8 @@ impl Clock {
     /// If the zone rules of Europe/Ljubljana, which are built in, cannot be read.
     pub fn system() -> Result<Clock, jiff::Error> {
         let day = Arc::new(DayCache::new(TimeZone::get(ZONE)?));
-        let agreement = Arc::new(Agreement::new(unix_ms_of(SystemTime::now()), 0));
+        let agreement = Agreement::new(unix_ms_of(SystemTime::now()), counter_ms());
+        let agreement = Arc::new(agreement);
         Ok(Clock { source: Source::System { started: Instant::now(), agreement }, day })
     }
 
@@ -67,9 +69,8 @@ impl Clock {
     pub fn now(&self) -> Now {
         let unix_ms = match &self.source {
             Source::Manual { unix_ms, .. } => unix_ms.load(READ),
-            Source::System { started, agreement } => {
-                let counter_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-                agreement.judge(unix_ms_of(SystemTime::now()), counter_ms)
+            Source::System { agreement, .. } => {
+                agreement.judge(unix_ms_of(SystemTime::now()), counter_ms())
             }
         };
         Now { unix_ms, local_date: self.day.date(unix_ms) }
@@ -190,6 +191,15 @@ impl Agreement {
     }
 }
 
+/// The machine's counter, which goes on while the machine sleeps: after that the calendar clock is
+/// right and must not be taken for one that has jumped.
+fn counter_ms() -> u64 {
+    let counter = rustix::time::clock_gettime(COUNTER);
+    let seconds = u64::try_from(counter.tv_sec).unwrap_or_default();
+    let millis = u64::try_from(counter.tv_nsec).unwrap_or_default() / NS_PER_MS;
+    seconds.saturating_mul(1_000).saturating_add(millis)
+}
+
 fn apart(unix_ms: u64, counter_ms: u64) -> i64 {
     let ms = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     ms(unix_ms).saturating_sub(ms(counter_ms))
@@ -258,6 +268,11 @@ impl DayCache {
 /// The programme's zone, by which days and months of limits are counted.
 const ZONE: &str = "Europe/Ljubljana";
 const READ: Ordering = Ordering::Relaxed;
+#[cfg(target_os = "linux")]
+const COUNTER: ClockId = ClockId::Boottime;
+/// Elsewhere the counter of intervals does, which some systems stop while they sleep.
+#[cfg(not(target_os = "linux"))]
+const COUNTER: ClockId = ClockId::Monotonic;
 /// A step of the calendar clock against the counter that is no correction any more.
 const JUMP_MS: u64 = 5_000;
 const NS_PER_MS: u64 = 1_000_000;
