@@ -34,8 +34,8 @@ use cekr_terminal_sim::place::Place;
 use cekr_terminal_sim::world::Holder;
 use serde_json::{Value, json};
 
-use crate::cards;
 use crate::serve::{self, Start};
+use crate::{advantage, cards};
 
 /// Starts a switch, terminals and cards, and tells a story with them.
 #[derive(clap::Args)]
@@ -582,6 +582,7 @@ fn config(dir: &Path) -> Told<Config> {
     config.journal.segment_octets = 4 * 1_024 * 1_024;
     config.listener.first_mut().addr = Address::parse("127.0.0.1:0")?;
     config.http.addr = Address::parse("127.0.0.1:0")?;
+    advantage::enrol_sample(&mut config)?;
     Ok(config)
 }
 

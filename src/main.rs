@@ -3,6 +3,7 @@
 //! This is the composition root, the only place that knows all crates: it reads the command line,
 //! starts what was asked for, and turns the outcome into an exit code.
 
+mod advantage;
 mod api;
 mod bank;
 mod calc;

@@ -17,6 +17,7 @@ use cekr_switch::shutdown::StopCause;
 use clap::ValueEnum;
 use serde_json::json;
 
+use crate::advantage;
 use crate::cards::{self, CardLimits, CardRecord};
 use crate::simulate::Simulator;
 
@@ -158,7 +159,10 @@ impl Start<'_> {
 /// # Errors
 /// Why the start is refused, and what to do.
 pub fn start(start: Start<'_>) -> Result<Running, String> {
-    let Start { config, cards: file, merge, signals, clock_behind, sandbox } = start;
+    let Start { mut config, cards: file, merge, signals, clock_behind, sandbox } = start;
+    if sandbox {
+        advantage::enrol_sample(&mut config)?;
+    }
     let options = Options {
         start_key: start_key()?,
         clock: Clock::system().map_err(|error| error.to_string())?,

@@ -2,6 +2,7 @@
 
 mod confirmations;
 mod loads;
+mod points;
 mod script;
 mod state;
 
@@ -28,6 +29,7 @@ use crate::time::Now;
 use crate::transaction::{Counted, Money, Transaction, Transactions, taken};
 use loads::Loads;
 pub use loads::{LOAD_TAKEN_BACK_MS, LOADS_REMEMBERED_MAX, TAKEN_BACK_MAX};
+pub use points::EARNINGS_MAX;
 
 /// Wrong PINs after which no PIN is tried any more.
 pub const PIN_TRIES_MAX: u8 = 3;
@@ -266,6 +268,9 @@ impl Card {
             let step = ConfirmationStep::Ended(id, ConfirmationEnd::Expired);
             return Some(Fact::Confirmation(step));
         }
+        if let Some(points) = self.points_due(now) {
+            return Some(points);
+        }
         let (expires_at, seq) = self.transactions.first_expiry()?;
         if now.unix_ms < expires_at || planted::is(Fault::HoldNeverExpired) {
             return None;
@@ -318,6 +323,8 @@ impl Card {
                 self.apply_new_pin();
                 self.pin_tries_left = PIN_TRIES_MAX;
             }
+            Fact::PointsExpired(fact) => self.apply_points_expired(fact),
+            Fact::PointsTakenBack(fact) => self.apply_points_taken_back(fact),
             Fact::RefundPending(fact) => self.apply_refund(seq, entry, fact),
             Fact::ReversalRemembered(fact) => self.apply_remembered(fact),
             Fact::Reversed(fact) => self.apply_reversed(entry, fact),
@@ -439,6 +446,7 @@ impl Card {
     }
 
     fn apply_cleared(&mut self, seq: Seq, entry: &Entry, fact: &Cleared) {
+        self.apply_points_cleared(seq, entry, fact);
         self.held = self.held.saturating_sub(fact.held);
         self.balance = self.balance.changed_by(fact.change).changed_by(fact.fee_change);
         match fact.how {
@@ -561,6 +569,10 @@ impl Card {
         if is_whole {
             self.end_hold(money, fact.original);
         }
+        if money == Money::Posted {
+            let goods_back = fact.answered.amount.saturating_sub(cash_back);
+            self.lessen_points(&[fact.original], goods_back);
+        }
     }
 
     fn apply_pin_tries(&mut self, answered: &Answered) {
@@ -581,7 +593,7 @@ impl Card {
     fn next_due(&self) -> u64 {
         let confirmation = self.rare.as_ref().and_then(|rare| rare.confirmations.first_due());
         let confirmation = confirmation.map_or(u64::MAX, |(at, _)| at);
-        confirmation.min(self.transactions.next_expiry())
+        confirmation.min(self.transactions.next_expiry()).min(self.points_due_at())
     }
 
     fn declines_of(&self, at: u64) -> Declines {

@@ -193,6 +193,7 @@ impl Line {
             rrn: self.rrn.unwrap_or(NO_RRN),
             merchant: self.merchant.unwrap_or(NO_MERCHANT),
             mcc: self.mcc,
+            earned: None,
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod fact;
 mod octets;
+mod points;
 mod script;
 mod statement;
 
@@ -17,6 +18,7 @@ pub use fact::{
     NO_MERCHANT, NO_RRN, ParkCause, Parked, PinChanged, Place, Reconciled, Refund, Remembered,
     ReversalFate, Reversed, Sum,
 };
+pub use points::{Earned, PointsExpired, PointsTakenBack};
 pub use script::{ScriptAsked, ScriptSettled};
 pub use statement::{
     BankLine, LoadName, LoadTakenBack, ReleaseCause, StatementKey, SuspenseAssigned, SuspenseHeld,
@@ -214,6 +216,8 @@ impl Entry {
             Fact::Loaded(_) => "loaded",
             Fact::Parked(_) => "parked",
             Fact::PinChanged(_) => "pin_changed",
+            Fact::PointsExpired(_) => "points_expired",
+            Fact::PointsTakenBack(_) => "points_taken_back",
             Fact::Reconciled(_) => "reconciled",
             Fact::RefundPending(_) => "refund_pending",
             Fact::ReversalRemembered(_) => "reversal_remembered",
@@ -259,6 +263,8 @@ impl Entry {
             | Fact::LimitsSet(_)
             | Fact::LoadTakenBack(_)
             | Fact::Loaded(_)
+            | Fact::PointsExpired(_)
+            | Fact::PointsTakenBack(_)
             | Fact::ScriptAsked(_)
             | Fact::ScriptSettled(_) => Origin::Own,
         }

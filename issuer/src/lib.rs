@@ -33,6 +33,7 @@ pub mod limit;
 pub mod money;
 pub mod network;
 pub mod planted;
+pub mod points;
 pub mod policy;
 pub mod proof;
 pub mod reason;

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use cekr_iso8583::Pan;
 
 use crate::money::Amount;
+use crate::points::Programme;
 
 /// Everything that may be set about the decision.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Policy {
     pub hold_days: HoldDays,
     /// How far ahead of its last counter a chip may be; the largest number is no bound.
     pub atc_jump_max: u16,
+    /// Who is enrolled in the advantage programme. No decision reads it.
+    pub programme: Programme,
     /// How many declines of one card are entries of their own within an hour.
     pub declines_per_card_hour: u32,
 }
@@ -47,6 +50,7 @@ impl Default for Policy {
             abuse: Abuse::default(),
             hold_days: HoldDays::default(),
             atc_jump_max: u16::MAX,
+            programme: Programme::default(),
             declines_per_card_hour: 1_000,
         }
     }

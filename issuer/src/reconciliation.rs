@@ -95,6 +95,8 @@ impl Totals {
             | Fact::Loaded(_)
             | Fact::Parked(_)
             | Fact::PinChanged(_)
+            | Fact::PointsExpired(_)
+            | Fact::PointsTakenBack(_)
             | Fact::Reconciled(_)
             | Fact::RefundPending(_)
             | Fact::ReversalRemembered(_)

@@ -134,6 +134,8 @@ impl Answer {
             | Fact::LoadTakenBack(_)
             | Fact::Loaded(_)
             | Fact::Parked(_)
+            | Fact::PointsExpired(_)
+            | Fact::PointsTakenBack(_)
             | Fact::Reconciled(_)
             | Fact::ReversalRemembered(_)
             | Fact::Reversed(_)

@@ -26,7 +26,7 @@ use crate::time::LocalDate;
 use crate::transaction::{Counted, Money, Transaction};
 
 /// The layout that this code writes.
-pub const SNAPSHOT_VERSION: u8 = 6;
+pub const SNAPSHOT_VERSION: u8 = 7;
 
 /// Why octets are no card.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -194,9 +194,21 @@ const NO_LIMITS_OCTETS: usize = 3 * (1 + 8) + 1 + 4;
 /// asked, an empty list.
 const NO_CONFIRMATIONS_OCTETS: usize = 1 + 8 + 8 + 4;
 
+/// Of a card without points: three empty lists, a moment.
+const NO_POINTS_OCTETS: usize = 3 * 4 + 8;
+
 /// What was paid over the air without a PIN: how often, and since when, which older layouts lack.
 fn without_counts(octets: &mut Vec<u8>) {
     octets.drain(48..52);
+}
+
+#[test]
+fn a_state_of_the_sixth_layout_is_that_of_a_card_without_points() {
+    let account = Account::new(Channels::ALL, 100_00);
+    let mut octets = octets_of(&account.card);
+    octets[0] = 6;
+    octets.truncate(octets.len() - NO_POINTS_OCTETS);
+    assert_eq!(snapshot::decode(&octets), Ok(account.card));
 }
 
 #[test]
@@ -204,7 +216,7 @@ fn a_state_of_the_fifth_layout_is_that_of_a_card_that_has_confirmed_nothing() {
     let account = Account::new(Channels::ALL, 100_00);
     let mut octets = octets_of(&account.card);
     octets[0] = 5;
-    octets.truncate(octets.len() - NO_CONFIRMATIONS_OCTETS);
+    octets.truncate(octets.len() - NO_CONFIRMATIONS_OCTETS - NO_POINTS_OCTETS);
     without_counts(&mut octets);
     assert_eq!(snapshot::decode(&octets), Ok(account.card));
 }
@@ -214,7 +226,7 @@ fn a_state_of_the_fourth_layout_is_that_of_a_card_without_limits_of_the_holders_
     let account = Account::new(Channels::ALL, 100_00);
     let mut octets = octets_of(&account.card);
     octets[0] = 4;
-    octets.truncate(octets.len() - NO_LIMITS_OCTETS - NO_CONFIRMATIONS_OCTETS);
+    octets.truncate(octets.len() - NO_LIMITS_OCTETS - NO_CONFIRMATIONS_OCTETS - NO_POINTS_OCTETS);
     without_counts(&mut octets);
     assert_eq!(snapshot::decode(&octets), Ok(account.card));
 }
@@ -235,7 +247,13 @@ fn a_state_of_the_third_layout_is_that_of_a_card_whose_chip_was_told_nothing() {
     let account = Account::new(Channels::ALL, 100_00);
     let mut octets = octets_of(&account.card);
     octets[0] = 3;
-    octets.truncate(octets.len() - NO_SCRIPTS_OCTETS - NO_LIMITS_OCTETS - NO_CONFIRMATIONS_OCTETS);
+    octets.truncate(
+        octets.len()
+            - NO_SCRIPTS_OCTETS
+            - NO_LIMITS_OCTETS
+            - NO_CONFIRMATIONS_OCTETS
+            - NO_POINTS_OCTETS,
+    );
     without_counts(&mut octets);
     assert_eq!(snapshot::decode(&octets), Ok(account.card));
 }
@@ -246,7 +264,13 @@ fn a_state_of_an_older_layout_is_that_of_a_card_that_knew_less() {
     // A hold falls due, and a load is remembered.
     happen(&mut account, &mut Vec::new(), 7, &Event::Loaded(100_00));
     let mut octets = octets_of(&account.card);
-    octets.truncate(octets.len() - NO_SCRIPTS_OCTETS - NO_LIMITS_OCTETS - NO_CONFIRMATIONS_OCTETS);
+    octets.truncate(
+        octets.len()
+            - NO_SCRIPTS_OCTETS
+            - NO_LIMITS_OCTETS
+            - NO_CONFIRMATIONS_OCTETS
+            - NO_POINTS_OCTETS,
+    );
     without_counts(&mut octets);
     // Version 2 keeps no entries of its two loads, and nothing that was taken back of them.
     let opening_and_taken_back = 12;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use cekr_iso8583::{AuthCode, Mcc, MerchantId, Pan, Rrn};
 use cekr_issuer::clearing::Line;
-use cekr_issuer::entry::{ClearedAs, LineCause, LineKey};
+use cekr_issuer::entry::{Cleared, ClearedAs, LineCause, LineKey};
 use cekr_issuer::{Balance, Card, Desk, Entry, Fact, Now, Seq};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -185,13 +185,24 @@ impl Control {
         let mut card = cell.lock();
         shard.settle_due(cell, &mut card, now).map_err(|_| ControlError::Busy)?;
         let fact = if matches!(told.currency.as_str(), "EUR" | "978") {
-            settled(shard, &line, &card)
+            self.with_points(settled(shard, &line, &card), &card, now)
         } else {
             Fact::LineParked(line.parked(LineCause::CurrencyForeign, Seq::NONE, None))
         };
         let entry = cekr_issuer::decide::entry(&card, now, fact);
         let seq = shard.commit(cell, &mut card, &entry).map_err(|_| ControlError::Busy)?;
+        // Points that go with what was given back: where the journal has no room, they stay due.
+        let _ = shard.settle_due(cell, &mut card, now);
         Ok((seq, entry))
+    }
+
+    /// What a line earns is part of its entry: a crash finds both or neither.
+    fn with_points(&self, fact: Fact, card: &Card, now: Now) -> Fact {
+        let Fact::Cleared(cleared) = fact else {
+            return fact;
+        };
+        let earned = self.policy().programme.earned(card, &cleared, now.local_date);
+        Fact::Cleared(Cleared { earned, ..cleared })
     }
 }
 

@@ -13,6 +13,7 @@
 //! assert!(error.to_string().contains("line 2"));
 //! ```
 
+mod advantage;
 mod rules;
 pub mod settings;
 pub mod table;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize as _;
 
+pub use advantage::{AdvantageConfig, EnrolledRow, RowError};
 pub use settings::{
     AbroadScope, AbuseConfig, Address, Bin, CashpointRequires, Config, DataConfig, Durability,
     EcommerceRequires, FramingName, HoldsConfig, HttpConfig, JournalSettings, KeysConfig,

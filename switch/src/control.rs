@@ -7,6 +7,7 @@ mod confirmations;
 mod durable;
 mod limits;
 mod lookup;
+mod points;
 mod scripts;
 
 use serde::Serialize;
@@ -28,6 +29,7 @@ pub use confirmations::{ConfirmationView, SealedConfirmation};
 pub use durable::{Durable, JournalFailed};
 pub use limits::{LimitChange, LimitsPatch, LimitsView};
 pub use lookup::LastSix;
+pub use points::{EnrolledView, ExpiringView, PointsHistory, PointsLine, PointsView};
 pub use scripts::ScriptView;
 
 /// The interface.

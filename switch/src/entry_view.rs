@@ -91,6 +91,14 @@ fn add_fact(object: &mut Map<String, Value>, seq: Seq, fact: &Fact) {
             add_answered(object, &fact.answered);
             add(object, "auth_code", auth_code(seq).to_string());
         }
+        Fact::PointsExpired(fact) => {
+            add(object, "points", fact.points);
+            add(object, "expired_on", fact.month.last_day().to_string());
+        }
+        Fact::PointsTakenBack(fact) => {
+            add(object, "points", fact.points);
+            add(object, "of_seq", fact.of.0);
+        }
         Fact::Reconciled(fact) => add_reconciled(object, fact),
         Fact::RefundPending(fact) => {
             add_answered(object, &fact.answered);
@@ -257,6 +265,13 @@ fn add_cleared(object: &mut Map<String, Value>, fact: &Cleared) {
         add(object, "parked_amount", fact.parked.minor());
     }
     add_merchant(object, fact.rrn, fact.mcc, fact.merchant);
+    if let Some(earned) = fact.earned {
+        add(object, "points", earned.points);
+        add(object, "points_rule", earned.rule);
+        if let Some(month) = earned.expires {
+            add(object, "points_expire_on", month.last_day().to_string());
+        }
+    }
     add(object, "balance_after", fact.balance.minor());
     add(object, "available_after", fact.available.minor());
     if fact.available.minor() < 0 {

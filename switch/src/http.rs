@@ -17,6 +17,7 @@ mod idempotency;
 mod issue;
 mod json;
 mod operations;
+mod points;
 mod quote;
 mod scripts;
 pub(crate) mod token;
@@ -158,6 +159,7 @@ fn routes() -> Vec<Route> {
         route(&get, "/readyz", Anyone, operations::readyz),
         route(&get, "/metrics", Anyone, operations::metrics),
         route(&get, "/v1/openapi.json", Anyone, operations::openapi),
+        route(&get, "/v1/advantage/merchants", Operator, points::enrolled),
         route(&get, "/v1/books", Operator, operations::books),
         route(&post, "/v1/clearing", Operator, clearing::clear),
         route(&get, "/v1/events", Operator, events::stream),
@@ -170,6 +172,8 @@ fn routes() -> Vec<Route> {
         route(&post, "/v1/cards/{id}/unlock", Operator, cards::unlock),
         route(&post, "/v1/cards/{id}/report", Operator, cards::report),
         route(&post, "/v1/cards/{id}/loads", Operator, cards::load),
+        route(&get, "/v1/cards/{id}/points", Operator, points::show),
+        route(&get, "/v1/cards/{id}/points/history", Operator, points::history),
         route(&get, "/v1/cards/{id}/scripts", Operator, scripts::list),
         route(&post, "/v1/cards/{id}/scripts", Operator, scripts::ask),
         route(&get, "/v1/cards/{id}/transactions", Operator, cards::transactions),

@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 
 use cekr_issuer::books::Books;
+use cekr_issuer::points::books::PointsBooks;
 use cekr_issuer::{Entry, Fact, Seq, Totals};
 
 /// Totals up to an entry.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Ledger {
     books: Books,
+    points: PointsBooks,
     acquirers: BTreeMap<u64, Totals>,
     seen: Seq,
 }
@@ -24,6 +26,7 @@ impl Ledger {
     /// Adds the entry `seq`, the one after the last that was added.
     pub fn add(&mut self, seq: Seq, entry: &Entry) {
         self.books.add(entry);
+        self.points.add(entry);
         if let Some(answered) = entry.answered() {
             let acquirer = answered.key.acquirer;
             if matches!(entry.fact, Fact::CutOver(_)) {
@@ -52,6 +55,12 @@ impl Ledger {
         &self.books
     }
 
+    /// The totals of the advantage programme's accounts.
+    #[must_use]
+    pub const fn points(&self) -> PointsBooks {
+        self.points
+    }
+
     /// The totals of `acquirer` since its last cutover.
     #[must_use]
     pub fn totals(&self, acquirer: u64) -> Totals {
@@ -66,6 +75,11 @@ impl Ledger {
     /// Begins with the books as they were up to `seen`.
     pub(crate) fn restore(&mut self, books: Books, seen: Seq) {
         (self.books, self.seen) = (books, seen);
+    }
+
+    /// The programme's books as they were then.
+    pub(crate) fn restore_points(&mut self, points: PointsBooks) {
+        self.points = points;
     }
 
     /// The totals of an acquirer as they were then.

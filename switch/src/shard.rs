@@ -19,6 +19,7 @@ use cekr_issuer::entry::{
     Authority, EntryError, Issued, LoadName, LoadSource, LoadTakenBack, Loaded, Name, TakeBackCause,
 };
 use cekr_issuer::limit::OwnLimits;
+use cekr_issuer::points::books::PointsBooks;
 use cekr_issuer::{
     About, Amount, Balance, Card, CardId, Controls, Desk, Entry, EntryBytes, Fact, Now, Seq, Totals,
 };
@@ -535,6 +536,13 @@ impl Shard {
         (ledger.books().clone(), ledger.seen())
     }
 
+    /// The same with the advantage programme's books.
+    #[must_use]
+    pub fn books_with_points(&self) -> (Books, PointsBooks, Seq) {
+        let ledger = self.ledger_through(self.journal.durable());
+        (ledger.books().clone(), ledger.points(), ledger.seen())
+    }
+
     /// The totals of `acquirer` up to the newest entry, durable or not.
     #[must_use]
     pub fn totals(&self, acquirer: u64) -> Totals {
@@ -636,6 +644,8 @@ const fn urgency(fact: &Fact) -> Urgency {
         | Fact::Loaded(_)
         | Fact::Parked(_)
         | Fact::PinChanged(_)
+        | Fact::PointsExpired(_)
+        | Fact::PointsTakenBack(_)
         | Fact::Reconciled(_)
         | Fact::RefundPending(_)
         | Fact::ReversalRemembered(_)

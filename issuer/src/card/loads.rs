@@ -1,7 +1,9 @@
 //! What a card remembers of its loads: which were posted, and what was taken back of them.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
+use super::points::Points;
 use super::{Card, remember};
 use crate::entry::{Entry, LoadName, LoadSource, LoadTakenBack, Loaded, Reference, Seq};
 use crate::money::Amount;
@@ -24,6 +26,8 @@ pub(super) struct Loads {
     pub(super) taken_back: VecDeque<TakenBack>,
     /// What the card is to begin with and was not loaded yet.
     pub(super) opening: Amount,
+    /// The programme's, where it has any.
+    pub(super) points: Option<Box<Points>>,
 }
 
 /// What was taken back of a load at once.

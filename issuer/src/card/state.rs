@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 use super::loads::{Loads, TakenBack};
+use super::points::Points;
 use super::{Card, Confirmations, Declines, Rare, Scripts, Unasked};
 use crate::controls::Controls;
 use crate::entry::{CardId, Seq};
@@ -52,7 +53,8 @@ impl Card {
         out.put([u8::from(loads.is_some() || rare.is_some())]);
         if loads.is_some() || rare.is_some() {
             let (no_loads, nothing_rare) = (Loads::default(), Rare::default());
-            let Loads { posted, taken_back, opening } = loads.as_deref().unwrap_or(&no_loads);
+            let Loads { posted, taken_back, opening, points } =
+                loads.as_deref().unwrap_or(&no_loads);
             let Rare { remembered, dispense_faults, scripts, limits, confirmations } =
                 rare.as_deref().unwrap_or(&nothing_rare);
             out.all(remembered.iter(), Writer::key);
@@ -72,12 +74,13 @@ impl Card {
             scripts.write_state(out);
             limits.write_state(out);
             confirmations.write_state(out);
+            points.as_deref().unwrap_or(&Points::default()).write_state(out);
         }
     }
 
     /// `version` is the layout's: the first knows no chip, the second no entries of
     /// loads, the third no scripts, the fourth no limits of the holder's own, the fifth no
-    /// confirmations.
+    /// confirmations, the sixth no points.
     pub(crate) fn read_state(from: &mut Reader<'_>, version: u8) -> Result<Self, SnapshotError> {
         let id = CardId(from.small()?);
         let controls = Controls::from_word(from.number()?);
@@ -130,6 +133,9 @@ impl Card {
             }
             if version > 5 {
                 rare.confirmations = Confirmations::read_state(from)?;
+            }
+            if version > 6 {
+                loads.points = Points::read_state(from)?.boxed();
             }
         }
         Ok(Self {

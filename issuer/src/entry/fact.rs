@@ -3,8 +3,8 @@
 use cekr_iso8583::{CurrencyCode, Mcc, MerchantId, Mti, Pan, PosEntryMode, ProcessingCode, Rrn};
 
 use super::{
-    LoadName, LoadTakenBack, Name, ScriptAsked, ScriptSettled, Seq, SuspenseAssigned, SuspenseHeld,
-    SuspenseReleased,
+    Earned, LoadName, LoadTakenBack, Name, PointsExpired, PointsTakenBack, ScriptAsked,
+    ScriptSettled, Seq, SuspenseAssigned, SuspenseHeld, SuspenseReleased,
 };
 use crate::channel::Channels;
 use crate::confirmation::{ConfirmationNumber, ConfirmationStep};
@@ -60,6 +60,10 @@ pub enum Fact {
     Parked(Parked),
     /// The holder chose another PIN.
     PinChanged(PinChanged),
+    /// Points were not used in time.
+    PointsExpired(PointsExpired),
+    /// Points went with what was given back of their purchase.
+    PointsTakenBack(PointsTakenBack),
     /// An acquirer's totals were compared with ours.
     Reconciled(Reconciled),
     /// A refund was announced; the money comes with clearing.
@@ -232,6 +236,8 @@ pub struct Cleared {
     pub merchant: MerchantId,
     /// The merchant's business.
     pub mcc: Mcc,
+    /// The points that it earned.
+    pub earned: Option<Earned>,
 }
 
 /// What a clearing line was taken for.

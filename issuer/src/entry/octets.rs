@@ -32,10 +32,10 @@ use cekr_iso8583::{
 
 use super::{
     About, Answered, Authority, Authorized, CardId, Cleared, ClearedAs, Completed, Consent, Desk,
-    ENTRY_OCTETS, ENTRY_VERSION, Entry, EntryBytes, EntryError, Fact, FileActioned, GivenBack,
-    HoldExpired, Issued, LineCause, LineKey, LineParked, LoadName, MaskedPan, ParkCause, Parked,
-    PinChanged, Place, Reconciled, Refund, Remembered, ReversalFate, Reversed, ScriptAsked,
-    ScriptSettled, Seq, ShortText, Sum,
+    ENTRY_OCTETS, ENTRY_VERSION, Earned, Entry, EntryBytes, EntryError, Fact, FileActioned,
+    GivenBack, HoldExpired, Issued, LineCause, LineKey, LineParked, LoadName, MaskedPan, ParkCause,
+    Parked, PinChanged, Place, PointsExpired, PointsTakenBack, Reconciled, Refund, Remembered,
+    ReversalFate, Reversed, ScriptAsked, ScriptSettled, Seq, ShortText, Sum,
 };
 use crate::channel::Channels;
 use crate::controls::Controls;
@@ -76,7 +76,13 @@ impl Entry {
             }
             Fact::Cleared(fact) => {
                 encode_cleared(&mut out, fact);
-                KIND_CLEARED
+                match &fact.earned {
+                    Some(earned) => {
+                        earned.encode(&mut out);
+                        KIND_CLEARED_WITH_POINTS
+                    }
+                    None => KIND_CLEARED,
+                }
             }
             Fact::Completed(fact) => {
                 encode_answered(&mut out, &fact.answered);
@@ -160,6 +166,14 @@ impl Entry {
                 put(&mut out, 121, fact.pvv.to_le_bytes());
                 KIND_PIN_CHANGED
             }
+            Fact::PointsExpired(fact) => {
+                fact.encode(&mut out);
+                KIND_POINTS_EXPIRED
+            }
+            Fact::PointsTakenBack(fact) => {
+                fact.encode(&mut out);
+                KIND_POINTS_TAKEN_BACK
+            }
             Fact::Reconciled(fact) => {
                 encode_key_and_reason(&mut out, &fact.answered);
                 encode_totals(&mut out, &fact.totals);
@@ -233,6 +247,10 @@ impl Entry {
         let fact = match kind {
             KIND_AUTHORIZED => Fact::Authorized(decode_authorized(octets, answered()?)?),
             KIND_CLEARED => Fact::Cleared(decode_cleared(octets)?),
+            KIND_CLEARED_WITH_POINTS => {
+                let earned = Some(Earned::decode(octets)?);
+                Fact::Cleared(Cleared { earned, ..decode_cleared(octets)? })
+            }
             KIND_COMPLETED => Fact::Completed(Completed {
                 answered: answered()?.without_merchant(),
                 original: Seq(amount48(octets, 106).minor()),
@@ -272,6 +290,8 @@ impl Entry {
                 answered: answered()?,
                 pvv: u16::from_le_bytes(take(octets, 121)),
             }),
+            KIND_POINTS_EXPIRED => Fact::PointsExpired(PointsExpired::decode(octets)),
+            KIND_POINTS_TAKEN_BACK => Fact::PointsTakenBack(PointsTakenBack::decode(octets)),
             KIND_RECONCILED => Fact::Reconciled(Reconciled {
                 answered: decode_key_and_reason(octets)?,
                 totals: decode_totals(octets),
@@ -340,6 +360,9 @@ const KIND_SUSPENSE_RELEASED: u8 = 25;
 const KIND_SCRIPT_ASKED: u8 = 26;
 const KIND_SCRIPT_SETTLED: u8 = 27;
 const KIND_LIMITS_SET: u8 = 28;
+const KIND_CLEARED_WITH_POINTS: u8 = 39;
+const KIND_POINTS_TAKEN_BACK: u8 = 40;
+const KIND_POINTS_EXPIRED: u8 = 41;
 
 /// In octet 30 of an approval, above the place.
 const ELSEWHERE: u8 = 0x10;
@@ -512,6 +535,7 @@ fn decode_cleared(octets: &EntryBytes) -> Result<Cleared, EntryError> {
         mcc: Mcc::new(u16::from_le_bytes(take(octets, 90))).ok_or(EntryError::BadField(90))?,
         rrn: Rrn::new(take(octets, 92)),
         merchant: MerchantId::new(take(octets, 104)),
+        earned: None,
     })
 }
 

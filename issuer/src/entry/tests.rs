@@ -20,6 +20,7 @@ use crate::controls::{CardStatus, Controls};
 use crate::key::RequestKey;
 use crate::limit::OwnLimits;
 use crate::money::Amount;
+use crate::points::Month;
 use crate::proof::{ChipScript, ChipSeen, ChipVersion};
 use crate::reason::Reason;
 use crate::reconciliation::{Total, Totals};
@@ -221,8 +222,9 @@ fn cleared() -> impl Strategy<Value = Cleared> {
     let money = ((balance(), balance()), (amount(), amount()), (balance(), balance()));
     let place = prop::sample::select(&[Place::Cashpoint, Place::Online, Place::Shop][..]);
     let how = prop::sample::select(&ClearedAs::ALL[..]);
-    (line(), how, seq(), place, money, texts()).prop_map(
-        |(line, how, original, place, money, texts)| {
+    let earned = prop::option::of(earned());
+    (line(), how, seq(), place, money, texts(), earned).prop_map(
+        |(line, how, original, place, money, texts, earned)| {
             let ((change, fee_change), (held, parked), (balance, available)) = money;
             let (rrn, merchant, mcc) = texts;
             Cleared {
@@ -239,9 +241,19 @@ fn cleared() -> impl Strategy<Value = Cleared> {
                 rrn,
                 merchant,
                 mcc,
+                earned,
             }
         },
     )
+}
+
+fn earned() -> impl Strategy<Value = Earned> {
+    let month = prop::option::of((1..u16::MAX).prop_map(Month::from_number));
+    (1..u32::MAX, any::<u16>(), month).prop_map(|(points, rule, expires)| Earned {
+        points,
+        rule,
+        expires,
+    })
 }
 
 fn line_parked() -> impl Strategy<Value = LineParked> {
@@ -354,6 +366,10 @@ fn fact() -> impl Strategy<Value = Fact> {
         ),
         (answered(), 0..=9_999_u16)
             .prop_map(|(answered, pvv)| Fact::PinChanged(PinChanged { answered, pvv })),
+        (seq(), 1..u32::MAX)
+            .prop_map(|(of, points)| Fact::PointsTakenBack(PointsTakenBack { of, points })),
+        (any::<u16>().prop_map(Month::from_number), any::<u64>())
+            .prop_map(|(month, points)| Fact::PointsExpired(PointsExpired { month, points })),
         (about_link(), totals())
             .prop_map(|(answered, totals)| Fact::Reconciled(Reconciled { answered, totals })),
         controls().prop_map(Fact::ControlsSet),

@@ -16,7 +16,7 @@ impl Config {
     /// followed as `tick`. The start says so in its log.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        let Config { policy, limits, abuse, holds, .. } = self;
+        let Config { policy, limits, abuse, holds, advantage, .. } = self;
         Policy {
             bins: policy.bins.iter().filter_map(|bin| policy::Bin::parse(bin.as_str())).collect(),
             cashpoint_requires: match policy.cashpoint_requires {
@@ -62,6 +62,7 @@ impl Config {
                 cashpoint: holds.cashpoint_days,
             },
             atc_jump_max: if abuse.atc_jump_max == 0 { u16::MAX } else { abuse.atc_jump_max },
+            programme: advantage.programme(),
             declines_per_card_hour: policy.declines_per_card_hour,
         }
     }
@@ -116,8 +117,11 @@ mod tests {
     #[test]
     fn the_defaults_of_the_settings_are_the_defaults_of_policy_and_journal() {
         let config = Config::default();
-        let expected =
-            Policy { ecommerce_requires: policy::EcommerceRequires::Tick, ..Policy::default() };
+        let expected = Policy {
+            ecommerce_requires: policy::EcommerceRequires::Tick,
+            programme: config.advantage.programme(),
+            ..Policy::default()
+        };
         assert_eq!(format!("{:?}", config.policy()), format!("{expected:?}"));
         assert_eq!(config.journal(JournalId::default()), JournalConfig::default());
     }

@@ -9,6 +9,7 @@ use cekr_iso8583::{Framing, Spec};
 use cekr_issuer::policy;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::advantage::AdvantageConfig;
 use crate::hsm::keys::KeyBlocks;
 
 /// Every setting of the switch.
@@ -33,6 +34,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Failure counters.
     pub abuse: AbuseConfig,
+    /// The advantage programme.
+    pub advantage: AdvantageConfig,
     /// The programme's keys.
     pub keys: KeysConfig,
     /// The website.
@@ -832,7 +835,7 @@ impl Default for AbuseConfig {
 const MONEY_MAX: u64 = 999_999_999_999;
 
 /// Reads a whole number and refuses it outside its bounds, while the file's line is known.
-fn within<'de, D, N, const MIN: u64, const MAX: u64>(from: D) -> Result<N, D::Error>
+pub(super) fn within<'de, D, N, const MIN: u64, const MAX: u64>(from: D) -> Result<N, D::Error>
 where
     D: Deserializer<'de>,
     N: TryFrom<u64>,

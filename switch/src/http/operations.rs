@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cekr_issuer::books::Account;
+use cekr_issuer::points::books::PointsAccount;
 use serde_json::{Map, Value, json};
 
 use super::Api;
@@ -48,17 +49,22 @@ pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
 
 /// `GET /v1/books`
 pub(super) async fn books(State(api): State<Api>) -> Result<Json<Value>, ApiError> {
-    let (books, seq) = api.control().shard().books();
+    let (books, points, seq) = api.control().shard().books_with_points();
     api.durable(seq).await?;
     let mut accounts = Map::new();
     for account in Account::ALL {
         accounts.insert(account.name().to_owned(), number(books.total(account)));
+    }
+    let mut in_points = Map::new();
+    for account in PointsAccount::ALL {
+        in_points.insert(account.name().to_owned(), number(points.total(account)));
     }
     Ok(Json(json!({
         "accounts": accounts,
         "sum": number(books.sum()),
         "held": number(books.held()),
         "currency": "EUR",
+        "points": { "accounts": in_points, "sum": number(points.sum()) },
         "seq": seq.0,
     })))
 }

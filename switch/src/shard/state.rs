@@ -6,6 +6,7 @@
 use cekr_iso8583::Pan;
 use cekr_issuer::books::{Account, Books};
 use cekr_issuer::entry::{BankLine, Name, StatementKey, SuspenseHeld, SuspenseReason};
+use cekr_issuer::points::books::{PointsAccount, PointsBooks};
 use cekr_issuer::reconciliation::Total;
 use cekr_issuer::snapshot::{self, SnapshotError};
 use cekr_issuer::{Amount, Balance, CardId, Desk, Entry, EntryBytes, LocalDate, Seq, Totals};
@@ -66,6 +67,8 @@ impl Shard {
         }
         octets.extend_from_slice(&ledger.books().held().to_le_bytes());
         tell((LEDGER, &octets));
+        let points = PointsAccount::ALL.map(|account| ledger.points().total(account).to_le_bytes());
+        tell((POINTS, points.as_flattened()));
         for (acquirer, totals) in ledger.acquirers() {
             let mut octets = acquirer.to_le_bytes().to_vec();
             let Totals { credits, credit_reversals, debits, debit_reversals } = totals;
@@ -144,6 +147,13 @@ impl Shard {
                 }
                 let held = i128::from_le_bytes(fields.take()?);
                 self.ledger.lock().restore(Books::restored(totals, held), seen);
+                fields.end()
+            }
+            POINTS => {
+                let cost = i128::from_le_bytes(fields.take()?);
+                let liability = i128::from_le_bytes(fields.take()?);
+                let points = PointsBooks::restored(cost, liability);
+                self.ledger.lock().restore_points(points);
                 fields.end()
             }
             ACQUIRER => {
@@ -325,6 +335,7 @@ const LINES: u8 = 5;
 const STATEMENTS: u8 = 6;
 const STATEMENT_KEYS: u8 = 7;
 const SUSPENSE_ITEMS: u8 = 8;
+const POINTS: u8 = 9;
 /// What is told of an item of suspense.
 const HAS_MOK_ID: u8 = 0x01;
 const HAS_OF: u8 = 0x02;

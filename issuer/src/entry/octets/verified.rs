@@ -50,6 +50,8 @@ pub(in crate::entry) const fn verifiable(fact: &mut Fact) -> Option<&mut Answere
         | Fact::LoadTakenBack(_)
         | Fact::Loaded(_)
         | Fact::Parked(_)
+        | Fact::PointsExpired(_)
+        | Fact::PointsTakenBack(_)
         | Fact::Reconciled(_)
         | Fact::RefundPending(_)
         | Fact::ReversalRemembered(_)
