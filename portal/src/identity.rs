@@ -16,7 +16,7 @@ pub mod holder;
 pub mod level;
 pub mod linked;
 pub mod local_path;
-mod operator;
+pub(crate) mod operator;
 pub mod passkeys;
 pub mod posted;
 mod prove;
@@ -41,7 +41,7 @@ use crate::settings::Settings;
 
 pub use attempts::Attempts;
 pub use back::{Back, BackFault, NoCard, card_by_back};
-pub use desk::{OnDesk, Role};
+pub use desk::{OnDesk, WatchingDesk};
 pub use holder::{HolderId, cards_of, held_card};
 pub use level::{Action, Level, StepUp};
 pub use local_path::LocalPath;
@@ -78,7 +78,6 @@ pub fn routes() -> Router<Portal> {
         .route("/prove/finish", post(prove::finish))
         .route("/rekono", get(rekono::go))
         .route(provider::CALLBACK, get(rekono::back))
-        .route("/desk", get(desk::show))
         .route("/desk/sign-in", get(desk::show_sign_in))
         .route("/desk/sign-in/begin", post(desk::begin))
         .route("/desk/sign-in/finish", post(desk::finish))

@@ -11,6 +11,7 @@ pub mod card;
 pub mod confirm;
 pub mod db;
 mod description;
+pub mod desk;
 pub mod identity;
 pub mod loads;
 pub mod outbound;
@@ -109,6 +110,7 @@ impl Portal {
             .route("/assets/{name}", get(assets::show))
             .merge(identity::routes())
             .merge(card::routes())
+            .merge(desk::routes())
             .merge(loads::routes())
             .merge(statements::routes())
             .fallback(page::not_found)

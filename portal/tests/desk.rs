@@ -48,8 +48,8 @@ fn an_operator_registers_with_a_code_and_signs_in_with_a_passkey() {
     assert_eq!((asked.status, &*asked.location), (303, "/desk/sign-in?next=/desk"));
     assert_eq!(register(&browser, &mut device, "Maja Novak", &code).location, "/desk");
     let desk = browser.get("/desk");
-    assert!(desk.body.contains("Maja Novak") && desk.body.contains("Neprepoznana"));
-    assert!(!desk.body.contains("Polnitve z gotovino"), "only their own roles");
+    assert!(desk.body.contains("Maja Novak") && desk.body.contains("Neprepoznana plačila"));
+    assert!(!desk.body.contains("Poslovalnica"), "only their own roles");
     assert_eq!(browser.post("/desk/sign-out", &[]).status, 403, "without the desk's token");
     assert_eq!(browser.post("/desk/sign-out", &[("csrf", &desk.field("csrf"))]).status, 303);
     assert_eq!(browser.get("/desk").status, 303);

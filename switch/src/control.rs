@@ -4,6 +4,7 @@
 //! before anybody is told. Time comes in as an argument.
 
 mod confirmations;
+pub mod desk;
 mod durable;
 mod limits;
 mod lookup;

@@ -19,12 +19,12 @@ use crate::page::texts::Say;
 use crate::page::{Page, money, show};
 
 /// One limit on the page.
-struct Field {
-    name: &'static str,
-    title: String,
-    hint: String,
-    typed: String,
-    fault: Option<&'static str>,
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) title: String,
+    pub(crate) hint: String,
+    pub(crate) typed: String,
+    pub(crate) fault: Option<&'static str>,
 }
 
 #[derive(Template)]
@@ -94,7 +94,7 @@ pub async fn set(
 }
 
 impl Typed {
-    fn of(limits: LimitsView, say: &Say) -> Typed {
+    pub(crate) fn of(limits: LimitsView, say: &Say) -> Typed {
         let amount = |cents: Option<u64>| {
             cents.map(|cents| money::typed(cents, say.language())).unwrap_or_default()
         };
@@ -109,8 +109,17 @@ impl Typed {
         }
     }
 
+    /// What was typed, for the audit.
+    pub(crate) fn in_words(&self) -> String {
+        let Typed { cash_day, cash_count_day, pos_day, online_day } = self;
+        format!(
+            "cash_day {cash_day}, cash_count_day {cash_count_day}, pos_day {pos_day}, \
+             online_day {online_day}"
+        )
+    }
+
     /// The change that was typed, or what is wrong with each field.
-    fn read(&self, control: &Control) -> Result<LimitsPatch, [Option<&'static str>; 4]> {
+    pub(crate) fn read(&self, control: &Control) -> Result<LimitsPatch, [Option<&'static str>; 4]> {
         let amount = |typed: &str| read(typed, |typed| money::read(typed).map(Amount::from_minor));
         let count = |typed: &str| read(typed, |typed| typed.parse::<u32>().ok());
         let allowed = |patch: LimitsPatch| match control.allow_limits(patch) {
@@ -149,7 +158,8 @@ fn read<T>(
     }
 }
 
-fn fields(
+/// The fields of the form, with the faults beside them.
+pub(crate) fn fields(
     say: &Say,
     programme: &Limits,
     typed: Typed,

@@ -7,7 +7,7 @@
 use cekr_issuer::CardId;
 
 use super::attempts::Counted;
-use super::audit::{self, Change, Line};
+use super::audit::{Change, Line};
 use super::back::{Back, NoCard};
 use super::holder::{HolderId, holder_of};
 use super::secret;
@@ -252,18 +252,18 @@ pub async fn bind_card(
     change.note(Line { who, what, about, before: "", after: holder.as_str() }).await
 }
 
-/// Makes a code for a card that nobody holds.
+/// Makes a code for a card that nobody holds; `who` made it.
 ///
 /// # Errors
 /// [`Failed::Conflict`] if it is held: then recovery is what its holder needs.
-pub async fn for_card(portal: &Portal, card: CardId) -> Result<Code, Failed> {
+pub async fn for_card(portal: &Portal, card: CardId, who: &str) -> Result<Code, Failed> {
     let card = token(portal, card);
     if holder_of(portal, &card).await?.is_some() {
         return Err(Failed::Conflict("identity-card-held"));
     }
     let mut change = Change::begin(portal).await?;
     let code = make(&mut change, &For::Card(&card), portal).await?;
-    let line = Line { who: audit::TOKEN, what: "code_made", about: &card, before: "", after: "" };
+    let line = Line { who, what: "code_made", about: &card, before: "", after: "" };
     change.note(line).await?;
     change.commit().await?;
     Ok(code)

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::audit::{self, Change, Line};
 use super::ceremonies::Ceremony;
 use super::codes::{self, Code, For, Right};
-use super::level::Level;
+use super::level::{Asker, FRESH_MS, Level, StepUp};
 use super::local_path::LocalPath;
 use super::passkeys::{self, Owner};
 use super::posted::{FromUs, Posted};
@@ -24,40 +24,9 @@ use super::session::{Csrf, asker};
 use super::sessions::{self, Face, Means, Proof, Touch, at};
 use super::sign_in::{Answer, FromUsOrForm, keep, lead, owner_of};
 use crate::Portal;
+use crate::desk::role::{Deed, Kind, Role};
 use crate::page::failed::Failed;
 use crate::page::{Page, show as show_page};
-
-/// What an operator is there for.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Takes cash at a branch.
-    Branch,
-    /// Finds out whose money it is that matched no card.
-    Reconciliation,
-    /// Helps holders who lost their devices.
-    Support,
-}
-
-impl Role {
-    const ALL: [Self; 3] = [Self::Branch, Self::Reconciliation, Self::Support];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Branch => "branch",
-            Self::Reconciliation => "reconciliation",
-            Self::Support => "support",
-        }
-    }
-
-    const fn text(self) -> &'static str {
-        match self {
-            Self::Branch => "identity-role-branch",
-            Self::Reconciliation => "identity-role-reconciliation",
-            Self::Support => "identity-role-support",
-        }
-    }
-}
 
 /// An operator who is signed in at a desk. As an extractor it leads to the sign-in and back.
 #[derive(Clone, Debug)]
@@ -70,20 +39,41 @@ pub struct OnDesk {
     pub roles: Vec<Role>,
     /// When they proved who they are, in milliseconds since 1970.
     pub proven_at: u64,
+    /// The page to go on with after a new proof.
+    pub back: LocalPath,
+    asker: Asker,
     session: String,
 }
 
+/// An operator whose request is no activity: what a page asks for by itself.
+#[derive(Clone, Debug)]
+pub struct WatchingDesk(pub OnDesk);
+
 impl OnDesk {
-    /// Whether they are there for this.
+    /// Whether one of their roles may do this, and who they are was proven as freshly as it asks.
     ///
     /// # Errors
-    /// [`Failed::Forbidden`].
-    pub fn may(&self, role: Role) -> Result<(), Failed> {
-        if self.roles.contains(&role) { Ok(()) } else { Err(Failed::Forbidden) }
+    /// [`Failed::Role`], and [`Failed::StepUp`] which leads to the sign-in and back.
+    pub fn may(&self, deed: Deed, now_ms: u64) -> Result<(), Failed> {
+        if !self.has(deed) {
+            return Err(Failed::Role(deed));
+        }
+        let is_old = now_ms.saturating_sub(self.proven_at) > FRESH_MS;
+        if deed.kind() == Kind::ChangesWithProof && is_old {
+            let (next, asker) = (self.back.clone(), self.asker);
+            return Err(Failed::StepUp(StepUp { next, asker, door: SIGN_IN }));
+        }
+        Ok(())
     }
 
-    async fn find(parts: &Parts, portal: &Portal) -> Result<Option<OnDesk>, Failed> {
-        let found = sessions::find(portal, Face::Desk, &parts.headers, Touch::Activity).await?;
+    /// Whether one of their roles may do this.
+    #[must_use]
+    pub fn has(&self, deed: Deed) -> bool {
+        deed.roles().iter().any(|role| self.roles.contains(role))
+    }
+
+    async fn find(parts: &Parts, portal: &Portal, touch: Touch) -> Result<Option<OnDesk>, Failed> {
+        let found = sessions::find(portal, Face::Desk, &parts.headers, touch).await?;
         let Some(session) = found else {
             return Ok(None);
         };
@@ -98,6 +88,8 @@ impl OnDesk {
             name,
             roles: Role::ALL.into_iter().filter(is_theirs).collect(),
             proven_at: session.proof.proven_at,
+            back: LocalPath::of(parts, &portal.settings().public_url),
+            asker: asker(parts),
             session: session.hash,
         }))
     }
@@ -107,10 +99,25 @@ impl FromRequestParts<Portal> for OnDesk {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> Result<Self, Response> {
-        let found = OnDesk::find(parts, portal).await.map_err(IntoResponse::into_response)?;
-        let back = || LocalPath::of(parts, &portal.settings().public_url).in_query();
-        found.ok_or_else(|| asker(parts).lead(&format!("/desk/sign-in?next={}", back())))
+        let found = OnDesk::find(parts, portal, Touch::Activity).await;
+        let found = found.map_err(IntoResponse::into_response)?;
+        found.ok_or_else(|| to_sign_in(parts, portal))
     }
+}
+
+impl FromRequestParts<Portal> for WatchingDesk {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> Result<Self, Response> {
+        let found = OnDesk::find(parts, portal, Touch::Background).await;
+        let found = found.map_err(IntoResponse::into_response)?;
+        found.map(WatchingDesk).ok_or_else(|| to_sign_in(parts, portal))
+    }
+}
+
+fn to_sign_in(parts: &Parts, portal: &Portal) -> Response {
+    let back = LocalPath::of(parts, &portal.settings().public_url).in_query();
+    asker(parts).lead(&format!("{SIGN_IN}?next={back}"))
 }
 
 /// The token that a desk's changes must carry, when somebody is signed in there.
@@ -168,13 +175,6 @@ pub(super) async fn make(portal: &Portal, new: New) -> Result<Made, Failed> {
 }
 
 #[derive(Template)]
-#[template(path = "identity/desk.html")]
-struct Desk {
-    page: Page,
-    on_desk: OnDesk,
-}
-
-#[derive(Template)]
 #[template(path = "identity/desk_sign_in.html")]
 struct SignIn {
     page: Page,
@@ -198,11 +198,6 @@ struct Register {
 pub(super) struct Typed {
     name: String,
     code: String,
-}
-
-/// `GET /desk`
-pub(super) async fn show(on_desk: OnDesk, page: Page) -> Response {
-    show_page(StatusCode::OK, &Desk { page, on_desk })
 }
 
 /// `GET /desk/sign-in`
@@ -354,3 +349,4 @@ fn next_of(typed: Option<&str>) -> LocalPath {
 }
 
 const NAME_CHARS_MAX: usize = 60;
+const SIGN_IN: &str = "/desk/sign-in";

@@ -95,6 +95,8 @@ pub struct StepUp {
     pub next: LocalPath,
     /// Who asks.
     pub asker: Asker,
+    /// The page where it is made anew.
+    pub door: &'static str,
 }
 
 /// What kind of program sent a request.
@@ -134,7 +136,7 @@ impl IntoResponse for StepUp {
                 ApiError::with_status(StatusCode::FORBIDDEN, "step_up", message).into_response()
             }
             Asker::Htmx | Asker::Page => {
-                self.asker.lead(&format!("/prove?next={}", self.next.in_query()))
+                self.asker.lead(&format!("{}?next={}", self.door, self.next.in_query()))
             }
         }
     }

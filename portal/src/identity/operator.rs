@@ -7,7 +7,7 @@ use cekr_switch::http::ApiError;
 use serde::{Deserialize, Serialize};
 
 use super::audit::{self, Change, Line, Written};
-use super::codes::{self, For};
+use super::codes::{self, Code, For};
 use super::desk;
 use super::holder::{HolderId, cards_of, holder_of};
 use super::passkeys::{self, Owner};
@@ -66,7 +66,7 @@ pub(super) async fn make_code(
 ) -> Result<Json<Made>, ApiError> {
     let card = portal.durable().control().id(&id);
     let card = card.ok_or_else(|| ApiError::not_found("there is no such card"))?;
-    match codes::for_card(&portal, card).await {
+    match codes::for_card(&portal, card, audit::TOKEN).await {
         Ok(code) => Ok(Json(Made { code: code.expose() })),
         Err(Failed::Conflict(_)) => {
             let message = "the card has a holder; POST /v1/holders/{id}/recovery gives them a code";
@@ -97,10 +97,19 @@ pub(super) async fn recover(
     Path(id): Path<String>,
 ) -> Result<Json<Made>, ApiError> {
     let holder = HolderId::of(id);
-    recovered(&portal, &holder).await.map_err(|failed| answer(&failed))
+    let code = recovered(&portal, &holder, audit::TOKEN).await.map_err(|failed| answer(&failed))?;
+    Ok(Json(Made { code: code.expose() }))
 }
 
-async fn recovered(portal: &Portal, holder: &HolderId) -> Result<Json<Made>, Failed> {
+/// Ends every way in that a holder has, and makes the code with which they begin anew.
+///
+/// # Errors
+/// [`Failed::NotFound`] where nobody has this id.
+pub(crate) async fn recovered(
+    portal: &Portal,
+    holder: &HolderId,
+    who: &str,
+) -> Result<Code, Failed> {
     let before = view(portal, holder).await?;
     let mut change = Change::begin(portal).await?;
     for delete in [
@@ -113,10 +122,10 @@ async fn recovered(portal: &Portal, holder: &HolderId) -> Result<Json<Made>, Fai
     let code = codes::make(&mut change, &For::Holder(holder), portal).await?;
     let (was, about) = (format!("{} passkeys", before.passkeys), holder.as_str());
     let what = "recovery";
-    let line = Line { who: audit::TOKEN, what, about, before: &was, after: "0 passkeys, a code" };
+    let line = Line { who, what, about, before: &was, after: "0 passkeys, a code" };
     change.note(line).await?;
     change.commit().await?;
-    Ok(Json(Made { code: code.expose() }))
+    Ok(code)
 }
 
 /// `GET /v1/audit`
@@ -184,6 +193,7 @@ pub(super) fn answer(failed: &Failed) -> ApiError {
         Failed::Unprocessable(code) => ApiError::invalid(code, "this cannot be understood"),
         Failed::Forbidden
         | Failed::Internal
+        | Failed::Role(_)
         | Failed::StepUp(_)
         | Failed::TooMany { .. }
         | Failed::TryLater => ApiError::try_later("no room now; try again"),

@@ -88,7 +88,7 @@ pub(crate) async fn csrf_of(parts: &mut Parts, portal: &Portal) -> Result<Option
 ///
 /// # Errors
 /// [`Failed::Forbidden`].
-pub(super) fn check(
+pub(crate) fn check(
     parts: &Parts,
     portal: &Portal,
     csrf: Option<&Csrf>,

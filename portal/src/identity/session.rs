@@ -60,7 +60,7 @@ impl SignedIn {
         if action.allows(self.level, self.proven_at, now_ms) {
             return Ok(());
         }
-        Err(StepUp { next: self.back.clone(), asker: self.asker })
+        Err(StepUp { next: self.back.clone(), asker: self.asker, door: "/prove" })
     }
 
     /// The session's name in the store, for [`sessions::lives`].

@@ -14,6 +14,7 @@ use cekr_switch::http::ApiError;
 
 use super::{Page, show};
 use crate::Portal;
+use crate::desk::role::Deed;
 use crate::identity::StepUp;
 
 /// Why a page cannot be shown, or a change not be made. Nothing was changed.
@@ -27,6 +28,8 @@ pub enum Failed {
     Internal,
     /// There is no such thing, or it is not theirs.
     NotFound,
+    /// None of their roles at the desk may do this.
+    Role(Deed),
     /// Who they are must be proven anew.
     StepUp(StepUp),
     /// Tried too often.
@@ -44,7 +47,7 @@ impl Failed {
     const fn status(&self) -> StatusCode {
         match self {
             Self::Conflict(_) => StatusCode::CONFLICT,
-            Self::Forbidden | Self::StepUp(_) => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::Role(_) | Self::StepUp(_) => StatusCode::FORBIDDEN,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -58,6 +61,7 @@ impl Failed {
         match self {
             Self::Conflict(words) => ("failed-conflict-title", words),
             Self::Forbidden | Self::StepUp(_) => ("failed-forbidden-title", "failed-forbidden"),
+            Self::Role(_) => ("failed-forbidden-title", "desk-role-missing"),
             Self::Internal => ("failed-internal-title", "failed-internal"),
             Self::NotFound => ("not-found-title", "not-found-words"),
             Self::TooMany { .. } => ("failed-too-many-title", "failed-too-many"),
@@ -77,7 +81,7 @@ impl Failed {
             Self::Conflict(code) => {
                 ApiError::conflict(code, "its state does not allow this").into_response()
             }
-            Self::Forbidden => {
+            Self::Forbidden | Self::Role(_) => {
                 let message = "a change comes from this website's own origin and carries the \
                                session's token in X-CSRF-Token";
                 ApiError::with_status(status, "forbidden", message).into_response()
@@ -164,6 +168,9 @@ pub async fn layer(State(portal): State<Portal>, request: Request, next: Next) -
         return failed.as_json();
     }
     let Ok(page) = Page::from_request_parts(&mut parts, &portal).await;
+    if let Failed::Role(deed) = failed {
+        return crate::desk::forbidden(page, deed);
+    }
     let (title, words) = failed.words();
     let mut written = show(failed.status(), &Failure { page, title, words });
     if let Some(retry) = response.headers().get(header::RETRY_AFTER) {

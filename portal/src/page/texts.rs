@@ -174,6 +174,7 @@ macro_rules! texts {
             include_str!(concat!("../../texts/", $language, "/page.ftl")),
             include_str!(concat!("../../texts/", $language, "/identity.ftl")),
             include_str!(concat!("../../texts/", $language, "/card.ftl")),
+            include_str!(concat!("../../texts/", $language, "/desk.ftl")),
             include_str!(concat!("../../texts/", $language, "/loads.ftl")),
             include_str!(concat!("../../texts/", $language, "/statements.ftl")),
         ]

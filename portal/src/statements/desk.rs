@@ -14,7 +14,9 @@ use serde::Deserialize;
 use super::return_order;
 use super::suspense::{self, Actor, Reconciled, SuspenseFailed, Waiting};
 use crate::Portal;
-use crate::identity::{OnDesk, Posted, Role};
+use crate::desk::Nav;
+use crate::desk::role::Deed;
+use crate::identity::{OnDesk, Posted};
 use crate::page::failed::Failed;
 use crate::page::{Page, show as show_page};
 use cekr_bank::reference::MOK_ID_DIGITS;
@@ -23,7 +25,10 @@ use cekr_bank::reference::MOK_ID_DIGITS;
 #[template(path = "statements/suspense.html")]
 struct Suspense {
     page: Page,
+    nav: Nav,
     actor: Actor,
+    /// Whether they may settle anything; others look.
+    may_settle: bool,
     items: Vec<Waiting>,
     total: Reconciled,
     /// The item behind which the next page begins.
@@ -56,13 +61,15 @@ pub(super) async fn show(
     page: Page,
     Query(behind): Query<Behind>,
 ) -> Result<Response, Failed> {
-    on_desk.may(Role::Reconciliation)?;
+    on_desk.may(Deed::SeeSuspense, portal.durable().now().unix_ms)?;
     let after = Seq(behind.after.unwrap_or_default());
     let (items, has_more) = suspense::list(&portal, after, ITEMS_SHOWN).await.map_err(failed)?;
     let total = suspense::reconciled(&portal).await.map_err(Failed::from)?;
     let next = items.last().filter(|_| has_more).map(|last| last.item.item);
-    let actor = Actor::person(&on_desk.operator);
-    Ok(show_page(StatusCode::OK, &Suspense { page, actor, items, total, next }))
+    let (actor, may_settle) = (Actor::person(&on_desk.operator), on_desk.has(Deed::SettleSuspense));
+    let nav = Nav::of(&on_desk, &page.say);
+    let suspense = Suspense { page, nav, actor, may_settle, items, total, next };
+    Ok(show_page(StatusCode::OK, &suspense))
 }
 
 /// `POST /desk/suspense/{item}/propose`
@@ -75,7 +82,7 @@ pub(super) async fn propose(
     Path(item): Path<u64>,
     Posted(belongs): Posted<Belongs>,
 ) -> Result<Response, Failed> {
-    on_desk.may(Role::Reconciliation)?;
+    on_desk.may(Deed::SettleSuspense, portal.durable().now().unix_ms)?;
     let typed: String = belongs.mok_id.chars().filter(|c| !c.is_whitespace()).collect();
     let is_number = typed.len() == MOK_ID_DIGITS && typed.bytes().all(|c| c.is_ascii_digit());
     let number = typed.parse().ok().filter(|_| is_number);
@@ -96,7 +103,7 @@ pub(super) async fn approve(
     Path(item): Path<u64>,
     Posted(Nothing {}): Posted<Nothing>,
 ) -> Result<Response, Failed> {
-    on_desk.may(Role::Reconciliation)?;
+    on_desk.may(Deed::SettleSuspense, portal.durable().now().unix_ms)?;
     let actor = Actor::person(&on_desk.operator);
     suspense::approve(&portal, item, &actor).await.map_err(failed)?;
     Ok(back())
@@ -112,7 +119,7 @@ pub(super) async fn give_back(
     Path(item): Path<u64>,
     Posted(Nothing {}): Posted<Nothing>,
 ) -> Result<Response, Failed> {
-    on_desk.may(Role::Reconciliation)?;
+    on_desk.may(Deed::SettleSuspense, portal.durable().now().unix_ms)?;
     let actor = Actor::person(&on_desk.operator);
     let returned = suspense::give_back(&portal, item, &actor).await.map_err(failed)?;
     let headers = [

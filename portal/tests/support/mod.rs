@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may")]
 
 pub mod authenticator;
+pub mod operator;
 pub mod provider;
 pub mod tls;
 
@@ -249,6 +250,16 @@ impl Browser<'_> {
             fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let form = "application/x-www-form-urlencoded";
         self.told(request.header("Content-Type", form).send(body.join("&")))
+    }
+
+    /// Posts a body of another kind than a form's.
+    pub fn post_body(&self, path: &str, kind: &str, body: String) -> Reply {
+        let mut request = self.site.agent.post(format!("{}{path}", self.site.address));
+        request = request.header("Cookie", self.cookie_line()).header("User-Agent", AGENT);
+        if let Some(origin) = &*self.origin.borrow() {
+            request = request.header("Origin", origin.as_str());
+        }
+        self.told(request.header("Content-Type", kind).send(body))
     }
 
     /// Registers with a card's back and a code; what `/register/finish` says, or what stopped it.
