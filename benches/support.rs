@@ -3,12 +3,18 @@
 pub mod loopback;
 
 use cekr_emv::pin::Pin;
-use cekr_iso8583::{CEKR87, Expiry, FieldSet, Framing, Header, Mti, Pan, Spec, View, Writer};
+use cekr_iso8583::{
+    CEKR87, CurrencyCode, Expiry, FieldSet, Framing, Header, Mti, Pan, Spec, View, Writer,
+};
 use cekr_issuer::entry::Name;
 use cekr_issuer::policy::{CashpointRequires, EcommerceRequires};
-use cekr_issuer::{Amount, CardStatus, Channels, Controls, LocalDate, Now, Policy};
+use cekr_issuer::{
+    Amount, CardId, CardStatus, Channels, ConfirmationId, Controls, LocalDate, NewConfirmation,
+    Now, Payee, Policy, SecondFactor,
+};
 use cekr_switch::answers::AnswersConfig;
 use cekr_switch::config::{self, PolicyConfig};
+use cekr_switch::control::Control;
 use cekr_switch::engine::{Engine, Link, MacRule};
 use cekr_switch::journal::{Journal, JournalConfig};
 use cekr_switch::keyring::Keyring;
@@ -34,9 +40,29 @@ pub fn financial(spec: &Spec, n: u64) -> Vec<u8> {
     message(spec, 200, n)
 }
 
+/// An 0200 of a web shop with the value that it got for a confirmed purchase (DE 48 ids 42, 43).
+pub fn ecommerce(n: u64, cavv: &[u8; 20]) -> Vec<u8> {
+    let text = cekr_iso8583::subfield::cavv_text(cavv);
+    let private = [b"4202054328", text.as_slice()].concat();
+    written(&CEKR87, 200, n, &[(22, 812), (25, 59)], Some(&private))
+}
+
 fn message(spec: &Spec, mti: u16, n: u64) -> Vec<u8> {
-    let fields =
+    written(spec, mti, n, &[(22, 51), (25, 0)], None)
+}
+
+fn written(
+    spec: &Spec,
+    mti: u16,
+    n: u64,
+    entry: &[(u8, u64); 2],
+    private: Option<&[u8]>,
+) -> Vec<u8> {
+    let mut fields =
         FieldSet::of(&[2, 3, 4, 7, 11, 12, 13, 14, 18, 19, 22, 25, 32, 37, 41, 42, 43, 49]);
+    if private.is_some() {
+        fields = fields.union(FieldSet::of(&[48]));
+    }
     let mut out = vec![0; 1_024];
     let mut writer =
         Writer::new(spec, Mti::new(mti).expect("four digits"), fields, &mut out).expect("room");
@@ -58,15 +84,17 @@ fn message(spec: &Spec, mti: u16, n: u64) -> Vec<u8> {
             (14, 3_012),
             (18, 5_411),
             (19, 705),
-            (22, 51),
-            (25, 0),
-            (32, 408_972),
         ],
     );
+    numbers(&mut writer, entry);
+    numbers(&mut writer, &[(32, 408_972)]);
     writer.text(37, b"632611000123").expect("DE 37");
     writer.text(41, b"POS00001").expect("DE 41");
     writer.text(42, b"000000008074720").expect("DE 42");
     writer.text(43, b"MERCATOR SLOVENSKI TRG    KRANJ       SI").expect("DE 43");
+    if let Some(private) = private {
+        writer.text(48, private).expect("DE 48");
+    }
     writer.text(49, b"978").expect("DE 49");
     let len = writer.finish().expect("all fields were written");
     out.truncate(len);
@@ -154,6 +182,30 @@ pub fn engine(cards: u64, status: CardStatus, ticks: Channels) -> Engine {
         shard.issue(new, NOW).expect("a new card");
     }
     Engine::new(Arc::new(shard), policy())
+}
+
+/// An engine in memory whose web shops must bring confirmations.
+pub fn confirming_engine(cards: u64) -> Engine {
+    let engine = engine(cards, CardStatus::Active, Channels::ALL);
+    let ecommerce_requires = EcommerceRequires::Confirmation;
+    Engine::new(engine.shard().clone(), Policy { ecommerce_requires, ..policy() })
+}
+
+/// The value of a purchase of 24.90 that the holder of `card` confirms.
+pub fn confirm(control: &Control, card: CardId, number: u64) -> [u8; 20] {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&number.to_le_bytes());
+    let new = NewConfirmation {
+        id: ConfirmationId(id),
+        amount: Amount::from_minor(24_90),
+        currency: CurrencyCode::EUR,
+        payee: Payee::of("000000008074720", "").expect("a number"),
+    };
+    control.ask_confirmation(card, new, NOW).expect("asked");
+    control.push_confirmation(card, new.id, NOW).expect("pushed");
+    control.approve_confirmation(card, new.id, NOW).expect("approved");
+    let factor = SecondFactor::OutOfBandBiometric;
+    control.seal_confirmation(card, new.id, factor, NOW).expect("sealed").0.cavv
 }
 
 /// Card `n` of the bench range: active, all ticked, rich, without limits.

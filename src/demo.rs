@@ -15,7 +15,7 @@ use cekr_issuer::books::Books;
 use cekr_issuer::entry::{LoadSource, Name, Reference};
 use cekr_issuer::{Amount, Card, CardId, CardStatus, Channels, Controls, Now, Seq};
 use cekr_switch::clock::Clock;
-use cekr_switch::config::{Address, Config, Durability};
+use cekr_switch::config::{Address, Config, Durability, EcommerceRequires};
 use cekr_switch::control::{ChannelsPatch, Control};
 use cekr_switch::server::Running;
 use cekr_switch::shard::{NewCard, Shard};
@@ -578,6 +578,8 @@ fn config(dir: &Path) -> Told<Config> {
     let mut config = Config::default();
     config.data.dir = dir.display().to_string();
     config.data.durability = Durability::Sync;
+    // The shop of this story asks nobody to confirm.
+    config.policy.ecommerce_requires = EcommerceRequires::Tick;
     // A tour writes little: preparing a segment of the usual size would take longer than it.
     config.journal.segment_octets = 4 * 1_024 * 1_024;
     config.listener.first_mut().addr = Address::parse("127.0.0.1:0")?;

@@ -8,7 +8,7 @@ use cekr_iso8583::Expiry;
 use cekr_issuer::entry::Name;
 use cekr_issuer::{Amount, Controls};
 use cekr_switch::clock::Clock;
-use cekr_switch::config::{Address, Config, Durability, EcommerceRequires};
+use cekr_switch::config::{Address, Config, Durability};
 use cekr_switch::http::TokenPlace;
 use cekr_switch::keyring::StartKey;
 use cekr_switch::server::{ClockBehind, Options, Running, Server, Signals};
@@ -322,9 +322,6 @@ fn warn_of(config: &Config, sandbox: bool) {
             "DEVELOPMENT START KEY: everybody knows the key that protects this directory; \
              set CEKR_START_KEY before real cards are issued"
         );
-    }
-    if config.policy.ecommerce_requires == EcommerceRequires::Confirmation {
-        tracing::info!("ecommerce_requires = confirmation behaves as tick: nothing confirms yet");
     }
     if sandbox {
         tracing::warn!("--sandbox: POST /v1/simulate/... plays terminals; never with real cards");

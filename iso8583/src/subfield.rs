@@ -31,6 +31,55 @@ pub const PARTIAL_APPROVAL: [u8; 2] = *b"61";
 /// Card verification value printed on the card, three digits.
 pub const CVV2: [u8; 2] = *b"92";
 
+/// The twenty octets of an authentication value that is written in base64 ([`CAVV`], RFC 4648 with
+/// padding); none where it is anything else. One value has one text.
+///
+/// ```
+/// use cekr_iso8583::subfield::{cavv_octets, cavv_text};
+/// let cavv = cavv_octets(b"AAgBAGcAAhAAAAAAAAACAAAAAAA=").unwrap();
+/// assert_eq!(cavv[..8], [0x00, 0x08, 0x01, 0x00, 0x67, 0x00, 0x02, 0x10]);
+/// assert_eq!(&cavv_text(&cavv), b"AAgBAGcAAhAAAAAAAAACAAAAAAA=");
+/// ```
+#[must_use]
+pub fn cavv_octets(text: &[u8]) -> Option<[u8; 20]> {
+    let text: &[u8; 28] = text.try_into().ok()?;
+    let (digits, [b'=']) = text.split_last_chunk::<1>()? else {
+        return None;
+    };
+    let mut octets = [0; 20];
+    let mut to = octets.iter_mut();
+    let (mut bits, mut held) = (0_u32, 0);
+    for digit in digits {
+        let value = BASE64.iter().position(|one| one == digit)?;
+        bits = bits << 6 | u32::try_from(value).ok()?;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            *to.next()? = u8::try_from(bits >> held & 0xFF).ok()?;
+        }
+    }
+    (bits.trailing_zeros() >= held).then_some(octets)
+}
+
+/// An authentication value in base64, as [`CAVV`] holds it.
+#[must_use]
+pub fn cavv_text(octets: &[u8; 20]) -> [u8; 28] {
+    let mut text = [b'='; 28];
+    let (mut bits, mut held, mut from) = (0_u32, 0, octets.iter());
+    for digit in text.iter_mut().take(27) {
+        while held < 6 {
+            bits = bits << 8 | u32::from(from.next().copied().unwrap_or_default());
+            held += 8;
+        }
+        held -= 6;
+        let value = usize::try_from(bits >> held & 0x3F).unwrap_or_default();
+        *digit = BASE64.get(value).copied().unwrap_or_default();
+    }
+    text
+}
+
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 /// One subfield.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Subfield<'a> {

@@ -4,10 +4,12 @@
 //! with [`Decision::Need`]; the shell finds the proof outside any lock and asks again. A proof is
 //! believed only after the counters of the card were judged, under its lock.
 
+mod consent;
 mod fact;
 
 use cekr_emv::issuer::AtcJudgement;
 
+use self::consent::ConsentStep;
 use crate::advice;
 use crate::card::{Card, PIN_TRIES_MAX};
 use crate::channel::Channels;
@@ -350,6 +352,10 @@ fn verified(
         let programme = card.is_limited().then_some(&policy.limits);
         card.spent().allows(now.local_date, spending, programme, card.own_limits())?;
     }
+    let consent = match consent::judge(request, proofs, card, now, policy)? {
+        ConsentStep::Judged(consent) => consent,
+        ConsentStep::Need => return Ok(Decision::Need(ProofKind::Cavv)),
+    };
     if signals.is_enumeration {
         return Err(Reason::SuspectedFraud.into());
     }
@@ -363,7 +369,7 @@ fn verified(
         | Ask::Purchase
         | Ask::Refund { .. }
         | Ask::Reversal(_)
-        | Ask::Withdrawal => funds(request, card, policy, pin_tries),
+        | Ask::Withdrawal => funds(request, card, policy, (pin_tries, consent)),
     }
 }
 
@@ -501,7 +507,7 @@ fn contactless(
 }
 
 /// Fares and parking at machines, where nobody enters a PIN.
-fn is_fare(request: &Request) -> bool {
+pub(crate) fn is_fare(request: &Request) -> bool {
     matches!(request.mcc.number(), 4111 | 4112 | 4131 | 4784 | 7523)
 }
 
@@ -550,7 +556,7 @@ fn funds(
     request: &Request,
     card: &Card,
     policy: &Policy,
-    pin_tries: Option<u8>,
+    (pin_tries, consent): (Option<u8>, Consent),
 ) -> Result<Decision, Decline> {
     let fee = fee_of(request, policy)?;
     let available = card.available();
@@ -558,7 +564,7 @@ fn funds(
         return Err(Reason::TryLater.into());
     }
     let whole = Authorization::whole(request, fee, policy);
-    let whole = Authorization { pin_tries, sum: sum(request, card), ..whole };
+    let whole = Authorization { pin_tries, consent, sum: sum(request, card), ..whole };
     if available.covers(request.amount.saturating_add(fee)) {
         return Ok(Decision::Approve(Effect::Authorize(whole)));
     }

@@ -63,8 +63,8 @@ pub use money::{Amount, Balance};
 pub use network::{Network, NetworkAsk};
 pub use policy::Policy;
 pub use proof::{
-    ChipFault, ChipProof, ChipRight, ChipScript, ChipSeen, ChipVersion, CvvProof, Findings,
-    NewPinProof, PinProof, ProofKind, Proofs,
+    CavvProof, ChipFault, ChipProof, ChipRight, ChipScript, ChipSeen, ChipVersion, CvvProof,
+    Findings, NewPinProof, PinProof, ProofKind, Proofs,
 };
 pub use reason::Reason;
 pub use reconciliation::{Reconciliation, Totals};

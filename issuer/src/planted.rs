@@ -13,21 +13,24 @@
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub enum Fault {
+    /// A confirmation that a purchase has used up is honoured again.
+    ConfirmationTwice = 6,
     /// A reversal gives the amount back and keeps the cashpoint fee.
     FeeKeptOnReversal = 1,
     /// A hold outlives its last day.
-    HoldNeverExpired,
+    HoldNeverExpired = 2,
     /// One approval in sixteen does not lower the balance.
-    LostDecrement,
+    LostDecrement = 3,
     /// A second reversal gives back what the first has given back.
-    ReversalTwice,
+    ReversalTwice = 4,
     /// Half a cent of the cashpoint fee is dropped instead of rounded up.
-    WrongRounding,
+    WrongRounding = 5,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Fault; 5] = [
+    pub const ALL: [Fault; 6] = [
+        Fault::ConfirmationTwice,
         Fault::FeeKeptOnReversal,
         Fault::HoldNeverExpired,
         Fault::LostDecrement,
@@ -39,6 +42,7 @@ impl Fault {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Fault::ConfirmationTwice => "confirmation_twice",
             Fault::FeeKeptOnReversal => "fee_kept_on_reversal",
             Fault::HoldNeverExpired => "hold_never_expired",
             Fault::LostDecrement => "lost_decrement",

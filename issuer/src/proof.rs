@@ -7,12 +7,15 @@
 use cekr_emv::crypto::derive::Atc;
 use cekr_emv::issuer::{Command, Letter, Order, ScriptResult};
 
+use crate::confirmation::{ConfirmationNumber, NameKey};
 use crate::key::folded;
 use crate::reason::Reason;
 
 /// What must be proven before a decision.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ProofKind {
+    /// Whether an authentication value (CAVV) is ours and the card's.
+    Cavv,
     /// What the chip's data hold.
     Chip,
     /// Whether a verification value (of a track, or CVV2) is the card's.
@@ -26,6 +29,8 @@ pub enum ProofKind {
 /// What was proven so far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Proofs {
+    /// About an authentication value.
+    pub cavv: Option<CavvProof>,
     /// About the chip's data.
     pub chip: Option<ChipProof>,
     /// About a verification value.
@@ -297,6 +302,21 @@ pub fn pin_mark<'b>(secret: [u64; 2], blocks: impl Iterator<Item = &'b [u8]>) ->
     }
     let [high, low, ..] = mark.to_be_bytes();
     u16::from_be_bytes([high, low])
+}
+
+/// What an authentication value turned out to be. Three digits of it can be guessed, so that it
+/// proves nothing without the card's own record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CavvProof {
+    /// One that we make for this card.
+    Right {
+        /// By what it names the record.
+        number: ConfirmationNumber,
+        /// The shop's name as the message tells it (DE 43).
+        shop: Option<NameKey>,
+    },
+    /// No value, or another card's, or nobody's.
+    Wrong,
 }
 
 /// What a verification value turned out to be.

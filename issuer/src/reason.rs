@@ -124,6 +124,10 @@ reasons! {
     LimitAmount = 22, b"61", "limit_amount", "Dnevni znesek je presežen", "The daily amount limit is exceeded";
     /// The day's count is used up.
     LimitCount = 23, b"65", "limit_count", "Dnevno število transakcij je preseženo", "The daily count limit is exceeded";
+    /// An authentication value that is not ours, or not this card's.
+    ProofWrong = 47, b"59", "proof_wrong", "Transakcija je zavrnjena", "The transaction was refused";
+    /// The holder must confirm it: nothing shows that they did, and no exemption holds.
+    ConfirmationRequired = 48, b"1A", "confirmation_required", "Nakup je treba potrditi", "The purchase must be confirmed";
     /// Too many failures around this card, range or terminal.
     SuspectedFraud = 24, b"59", "suspected_fraud", "Transakcija je zavrnjena", "The transaction was refused";
     /// Available funds do not cover amount and fee.
@@ -160,6 +164,7 @@ impl Reason {
                 | Self::NoSuchCard
                 | Self::PinTriesExceeded
                 | Self::PinWrong
+                | Self::ProofWrong
         )
     }
 

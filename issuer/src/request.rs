@@ -21,6 +21,7 @@ use cekr_iso8583::{
 
 use crate::card::{CONTACTLESS_CHIP, CONTACTLESS_STRIPE};
 use crate::channel::Channels;
+use crate::consent::ExemptionClaim;
 use crate::entry::Place;
 use crate::file_action::FileAction;
 use crate::key::RequestKey;
@@ -91,6 +92,15 @@ pub struct Request {
     pub has_verification_value: bool,
     /// Whether a PIN block of format 4 came (DE 48 id 52).
     pub has_aes_pin: bool,
+    /// Whether the holder must have confirmed it, or an exemption must hold: money without the
+    /// card, in a shop of the EEA, neither by mail or phone nor begun by the merchant.
+    pub asks_consent: bool,
+    /// Whether an authentication value came (DE 48 id 43).
+    pub has_cavv: bool,
+    /// Whether the shop says that the holder was authenticated (ECI 05).
+    pub is_authenticated: bool,
+    /// The exemption that the acquirer claims (DE 48 id 45).
+    pub claim: Option<ExemptionClaim>,
     /// Whether the terminal can take an approval of part of the amount (DE 48 id 61).
     pub partial_allowed: bool,
     /// What in it does not fit together.

@@ -140,7 +140,7 @@ pub struct Tally {
 }
 
 /// One more than the largest number of a reason.
-pub const REASONS: usize = 47;
+pub const REASONS: usize = 49;
 /// One more than the largest number of a place; the first stands for messages about no money.
 pub const PLACES: usize = 4;
 /// The kinds of faults.

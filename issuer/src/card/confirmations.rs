@@ -16,6 +16,7 @@ use crate::confirmation::{
 };
 use crate::entry::{Entry, Fact, Seq};
 use crate::money::Amount;
+use crate::planted::{self, Fault};
 use crate::snapshot::{Reader, SnapshotError, Writer};
 
 /// What was paid without the holder being asked, since the holder last was: the sum that an
@@ -198,7 +199,9 @@ impl Confirmations {
         let Some(record) = sealed.find(|kept| kept.number == number) else {
             return false;
         };
-        record.state = ConfirmationState::Consumed;
+        if !planted::is(Fault::ConfirmationTwice) {
+            record.state = ConfirmationState::Consumed;
+        }
         record.consumed_by = by;
         let is_unasked = record.exemption.is_some();
         if is_unasked {

@@ -19,7 +19,7 @@ use crate::entry::{Answered, CardId, Issued, LoadName, LoadSource, Loaded, Name,
 use crate::limit::OwnLimits;
 use crate::money::Balance;
 use crate::policy::Bin;
-use crate::proof::{ChipFault, ChipRight, ChipScript, ChipVersion};
+use crate::proof::{CavvProof, ChipFault, ChipRight, ChipScript, ChipVersion};
 use crate::request::{Alarms, Outcome, ReversalAsk};
 use crate::time::LocalDate;
 
@@ -68,6 +68,10 @@ fn withdrawal() -> Request {
         has_chip_data: true,
         has_verification_value: true,
         has_aes_pin: false,
+        asks_consent: false,
+        has_cavv: false,
+        is_authenticated: false,
+        claim: None,
         partial_allowed: false,
         alarms: Alarms::default(),
     }
@@ -286,6 +290,11 @@ fn rows() -> Vec<Row> {
             let fact = authorized(&elsewhere(&case.request), &case.card, &cent);
             happens(&mut case.card, fact);
         }),
+        row(Reason::ProofWrong, "confirmation", |case| {
+            case.request.has_cavv = true;
+            case.proofs.cavv = Some(CavvProof::Wrong);
+        }),
+        row(Reason::ConfirmationRequired, "confirmation", |case| case.request.asks_consent = true),
         row(Reason::SuspectedFraud, "signals", |case| case.signals.is_enumeration = true),
         row(Reason::InsufficientFunds, "funds", |case| {
             let all = Authorization {

@@ -13,6 +13,8 @@ use super::{
     AdviceAsk, Ask, ExpiryRead, Inbound, Named, Outcome, Reject, Request, ReversalAsk, Spend, alarm,
 };
 use crate::channel::Channels;
+use crate::confirmation::ECI_AUTHENTICATED;
+use crate::consent::{ExemptionClaim, is_in_eea, is_numbered_in_eea};
 use crate::entry::Place;
 use crate::key::RequestKey;
 use crate::money::Amount;
@@ -65,8 +67,12 @@ const READ_OFF_A_CARD: FieldSet = FieldSet::of(&[35, 45, 52, 55]);
 #[derive(Clone, Copy, Default)]
 struct Private<'a> {
     has_aes_pin: bool,
+    has_cavv: bool,
     has_cvv2: bool,
     has_eci: bool,
+    /// Its number where it is one, else zero.
+    eci: u8,
+    claim: Option<ExemptionClaim>,
     new_pin_block: Option<&'a [u8]>,
     takes_part: bool,
 }
@@ -84,10 +90,22 @@ impl<'a> Private<'a> {
         }
         self.has_aes_pin = parts.value(subfield::PIN_BLOCK).is_some();
         self.has_cvv2 = parts.value(subfield::CVV2).is_some();
-        self.has_eci = parts.value(subfield::ECI).is_some();
+        let eci = parts.value(subfield::ECI);
+        self.has_eci = eci.is_some();
+        self.eci = eci.map_or(0, eci_number);
+        self.has_cavv = parts.value(subfield::CAVV).is_some();
+        self.claim = parts.value(subfield::EXEMPTION).and_then(ExemptionClaim::parse);
         self.new_pin_block = parts.value(subfield::NEW_PIN_BLOCK);
         self.takes_part = parts.value(subfield::PARTIAL_APPROVAL) == Some(b"1");
         Ok(())
+    }
+}
+
+/// The indicator as a number; what is none stands for no authentication.
+fn eci_number(digits: &[u8]) -> u8 {
+    match digits {
+        [digit] | [b'0', digit] if digit.is_ascii_digit() => digit & 0x0F,
+        _ => 0,
     }
 }
 
@@ -157,6 +175,10 @@ fn card(view: &View<'_>, mti: Mti, listener: u32, kind: Kind) -> Result<Inbound,
         has_chip_data: view.has(55),
         has_verification_value: view.has(35) || read.private.has_cvv2,
         has_aes_pin: read.private.has_aes_pin,
+        asks_consent: is_online && asks_consent(&read, &ask, entry_mode, country),
+        has_cavv: read.private.has_cavv,
+        is_authenticated: read.private.eci == ECI_AUTHENTICATED,
+        claim: read.private.claim,
         partial_allowed: read.private.takes_part,
         alarms: alarm::of(&read, is_online, currency, (transaction_amount, amount)),
         ask,
@@ -465,6 +487,35 @@ fn is_not_present(read: &Read<'_, '_>, entry_mode: PosEntryMode) -> bool {
         return true;
     }
     matches!(read.condition, 1 | 5 | 8 | 59) && !read.is_read_off_a_card
+}
+
+/// Whether a request without the card is one that the holder must have confirmed: a purchase in a
+/// shop of the EEA, unless it came by mail or phone, or the merchant began it.
+///
+/// The indicator of an authentication (05 to 07) contradicts mail and phone, and a merchant's own
+/// doing; the stricter reading counts. A shop that tells no country counts as one of the EEA.
+#[inline(never)]
+fn asks_consent(
+    read: &Read<'_, '_>,
+    ask: &Ask,
+    entry_mode: PosEntryMode,
+    country: Option<[u8; 2]>,
+) -> bool {
+    if !matches!(ask, Ask::Increment(_) | Ask::Purchase) {
+        return false;
+    }
+    let says_web = matches!(read.private.eci, 5..=7);
+    let is_by_mail_or_phone = matches!(read.condition, 1 | 8);
+    // Credentials that the merchant keeps, used while the holder is not there.
+    let is_begun_by_merchant = entry_mode.entry == 10;
+    if (is_by_mail_or_phone || is_begun_by_merchant) && !says_web {
+        return false;
+    }
+    match (country, read.view.acquirer_country()) {
+        (Some(letters), _) => is_in_eea(letters),
+        (None, Some(number)) => is_numbered_in_eea(number.number()),
+        (None, None) => true,
+    }
 }
 
 /// The channels that a request falls under; a signal that contradicts another adds its channel.

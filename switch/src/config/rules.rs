@@ -11,9 +11,6 @@ use crate::journal::{JournalConfig, JournalId};
 
 impl Config {
     /// The rules that the issuer decides by.
-    ///
-    /// What no part of the switch can check yet is not required: `confirmation` in web shops is
-    /// followed as `tick`. The start says so in its log.
     #[must_use]
     pub fn policy(&self) -> Policy {
         let Config { policy, limits, abuse, holds, advantage, .. } = self;
@@ -25,9 +22,8 @@ impl Config {
             },
             pos_requires: policy.pos_requires.into(),
             ecommerce_requires: match policy.ecommerce_requires {
-                EcommerceRequires::Confirmation | EcommerceRequires::Tick => {
-                    policy::EcommerceRequires::Tick
-                }
+                EcommerceRequires::Confirmation => policy::EcommerceRequires::Confirmation,
+                EcommerceRequires::Tick => policy::EcommerceRequires::Tick,
             },
             abroad_scope: policy.abroad_scope.into(),
             cashback_fee: policy.cashback_fee,
@@ -117,11 +113,7 @@ mod tests {
     #[test]
     fn the_defaults_of_the_settings_are_the_defaults_of_policy_and_journal() {
         let config = Config::default();
-        let expected = Policy {
-            ecommerce_requires: policy::EcommerceRequires::Tick,
-            programme: config.advantage.programme(),
-            ..Policy::default()
-        };
+        let expected = Policy { programme: config.advantage.programme(), ..Policy::default() };
         assert_eq!(format!("{:?}", config.policy()), format!("{expected:?}"));
         assert_eq!(config.journal(JournalId::default()), JournalConfig::default());
     }

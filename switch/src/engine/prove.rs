@@ -9,7 +9,8 @@ use cekr_emv::tlv;
 use cekr_iso8583::{CurrencyCode, Pan, View, subfield};
 use cekr_issuer::proof::pin_mark;
 use cekr_issuer::{
-    Ask, ChipFault, ChipProof, CvvProof, NewPinProof, PinProof, ProofKind, Proofs, Reason, Request,
+    Ask, CavvProof, ChipFault, ChipProof, ConfirmationNumber, CvvProof, NameKey, NewPinProof,
+    PinProof, ProofKind, Proofs, Reason, Request,
 };
 
 use super::{Link, MacRule};
@@ -39,6 +40,7 @@ impl Case<'_> {
         // A card of the table has a number; without one nothing is right.
         let pan = self.cell.pan().ok_or(Unavailable)?;
         match kind {
+            ProofKind::Cavv => proofs.cavv = Some(self.cavv(pan, hsm)?),
             ProofKind::Chip => {
                 let mut scratch = [0; CHIP_DATA_MAX];
                 proofs.chip = Some(match self.view.chip_data(&mut scratch) {
@@ -140,6 +142,26 @@ impl Case<'_> {
             Some(Some(ksn)) => SealedPin::DukptTdes { block, ksn },
             Some(None) => SealedPin::Unreadable,
         }
+    }
+
+    /// The authentication value of a web shop (DE 48 id 43), with what else of the message its
+    /// record is compared with.
+    fn cavv(&self, pan: Pan, hsm: &dyn Hsm) -> Result<CavvProof, Unavailable> {
+        let private = self.view.private();
+        let text = private.as_ref().and_then(|parts| parts.value(subfield::CAVV));
+        let Some(value) = text.and_then(subfield::cavv_octets) else {
+            return Ok(CavvProof::Wrong);
+        };
+        let [_, _, _, _, _, _, _, number @ .., _, _, _, _, _] = value;
+        let Some(number) = ConfirmationNumber::from_packed(number) else {
+            return Ok(CavvProof::Wrong);
+        };
+        if !hsm.verify_cavv(pan, &value)? {
+            return Ok(CavvProof::Wrong);
+        }
+        let location = self.view.location();
+        let name = location.as_ref().and_then(|location| str::from_utf8(location.name()).ok());
+        Ok(CavvProof::Right { number, shop: name.and_then(NameKey::of) })
     }
 
     /// The verification value of the track, or the CVV2 of a card that is not at hand.
