@@ -15,11 +15,11 @@ const run = promisify(execFile);
 const sessions = new WeakMap();
 
 /** A switch in memory with the built-in cards, its website, and terminals that ask it. */
-export async function openSwitch(more = [], durability = "none") {
+export async function openSwitch(more = [], durability = "none", env = {}) {
   const child = spawn(cekr, [
     "serve", "--sandbox", "--durability", durability, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0",
     ...more,
-  ], { stdio: ["ignore", "pipe", "ignore"] });
+  ], { stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, ...env } });
   const [line] = await once(createInterface({ input: child.stdout }), "line");
   const ready = JSON.parse(line);
   return {
@@ -55,7 +55,7 @@ export function openBrowser() {
  * answers from 400; those of `answers` belong to the story.
  */
 export async function openPerson(browser, url, options = {}) {
-  const { locale = "sl-SI", width = 390, answers = [], serve: _, ...more } = options;
+  const { locale = "sl-SI", width = 390, answers = [], serve: _, env: __, ...more } = options;
   const context = await browser.newContext({
     baseURL: url, locale, viewport: { width, height: 844 }, bypassCSP: false, ...more,
   });
@@ -83,7 +83,7 @@ export function stories() {
   before(async () => { browser = await openBrowser(); });
   after(() => browser.close());
   return async function story(options, tell) {
-    const cekr = await openSwitch(options.serve);
+    const cekr = await openSwitch(options.serve, "none", options.env);
     try {
       const person = await openPerson(browser, cekr.url, options);
       try {
