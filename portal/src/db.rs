@@ -66,7 +66,7 @@ impl Database {
         let failed = |cause| DatabaseError::Open { place: name.clone(), cause, help };
         let options = AnyConnectOptions::from_str(&url)
             .map_err(failed)?
-            .log_slow_statements(tracing::log::LevelFilter::Off, Duration::ZERO);
+            .log_slow_statements(tracing::log::LevelFilter::Off, Duration::MAX);
         let is_sqlite = !matches!(place, DatabasePlace::Postgres(_));
         let mut pool = AnyPoolOptions::new()
             .max_connections(connections)
