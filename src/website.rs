@@ -30,12 +30,21 @@ pub(crate) fn portal(server: &Server, config: &Config, sandbox: bool) -> Result<
     };
     let (database, payee) = (database(config)?, payee(config)?);
     let (outbound, rekono) = (outbound(config, sandbox), rekono(config));
-    let settings = Settings { database, public_url, sandbox, rekono, payee, outbound };
+    let audit_head = audit_head(config);
+    let settings = Settings { audit_head, database, public_url, sandbox, rekono, payee, outbound };
     let opened = server.block_on(Portal::open(server.durable().clone(), settings));
     opened.map_err(|error| error.to_string())
 }
 
 /// Whom TLS believes, and where given addresses may lead: with `--sandbox` to this machine too.
+/// In the directory of the journal; what is in memory has none.
+fn audit_head(config: &Config) -> Option<std::path::PathBuf> {
+    match config.data.durability {
+        Durability::None => None,
+        Durability::Sync => Some(Path::new(&config.data.dir).join("audit-head")),
+    }
+}
+
 fn outbound(config: &Config, sandbox: bool) -> OutboundSettings {
     let ca_file = &config.portal.ca_file;
     let is_free = sandbox || config.portal.private_targets;

@@ -6,7 +6,9 @@ pub mod fee;
 pub mod history;
 pub mod limits;
 pub mod live;
+pub mod merchants;
 pub mod notices;
+pub(crate) mod own_limits;
 pub mod shown;
 
 use askama::Template;
@@ -24,6 +26,7 @@ use crate::identity::{Action, SignedIn, Watching, cards_of, held_card};
 use crate::page::failed::Failed;
 use crate::page::{Page, show};
 use history::{Line, lines};
+use merchants::Merchants;
 use shown::Shown;
 
 /// The pages.
@@ -109,7 +112,7 @@ async fn write_card(
     let id = held_card(portal, who, id).await?;
     let card = shown(portal, &page, id).await?;
     let (items, has_more) = entries(portal, id, None, LINES_ON_CARD).await?;
-    let lines = lines(&page.say, &items);
+    let lines = lines(&page.say, &items, &Merchants::of_card(portal, id).await?);
     let is_fresh = who.may(Action::Tick, portal.durable().now().unix_ms).is_ok();
     let cash_max = page.say.money(&fee::withdrawal_max(card.available_cents));
     Ok(show(StatusCode::OK, &OfCard { page, card, lines, has_more, is_fresh, cash_max }))
@@ -146,7 +149,7 @@ async fn whole_history(
     } else {
         None
     };
-    let lines = lines(&page.say, &items);
+    let lines = lines(&page.say, &items, &Merchants::of_card(&portal, id).await?);
     Ok(show(StatusCode::OK, &WholeHistory { page, card, lines, older }))
 }
 

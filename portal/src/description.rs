@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
-use crate::card::api;
+use crate::card::{api, own_limits};
 use crate::{identity, loads, statements};
 
 #[derive(OpenApi)]
@@ -21,6 +21,8 @@ use crate::{identity, loads, statements};
         api::report,
         api::transactions,
         api::events,
+        own_limits::show,
+        own_limits::update,
     ),
     tags((name = "holder", description = "A signed-in holder's own cards"))
 )]

@@ -5,8 +5,10 @@
 //! somebody proves anew who they are. What a page may do depends on how sure that proof was and how
 //! old it is ([`level`]); which cards it may touch, on [`holder`].
 
+pub mod account_notices;
 pub mod attempts;
 pub mod audit;
+mod audit_head;
 pub mod back;
 mod ceremonies;
 pub mod codes;
@@ -48,6 +50,7 @@ pub use local_path::LocalPath;
 pub use posted::Posted;
 pub use session::{Csrf, SignedIn, Watching};
 
+use audit_head::AuditHead;
 use ceremonies::Ceremonies;
 use provider::Provider;
 use secret::Secret;
@@ -55,6 +58,7 @@ use secret::Secret;
 /// What identity keeps while the website runs.
 pub struct Identity {
     attempts: Attempts,
+    audit_head: AuditHead,
     audit_order: Arc<tokio::sync::Mutex<()>>,
     ceremonies: Ceremonies,
     provider: Option<Provider>,
@@ -112,14 +116,21 @@ pub fn operator_routes() -> Router<Portal> {
 impl Identity {
     pub(crate) fn new(durable: &Durable, settings: &Settings, outbound: &Outbound) -> Identity {
         let secret = Secret::of(durable);
+        let key = secret.digest("cekr-audit-head-v1", &[]);
+        let audit_head = AuditHead::open(settings.audit_head.clone(), key);
         Identity {
             attempts: Attempts::new(&secret),
+            audit_head,
             audit_order: Arc::default(),
             ceremonies: Ceremonies::default(),
             provider: provider_of(settings, outbound),
             webauthn: passkeys::checker(&settings.public_url),
             secret,
         }
+    }
+
+    const fn audit_head(&self) -> &AuditHead {
+        &self.audit_head
     }
 
     fn audit_order(&self) -> Arc<tokio::sync::Mutex<()>> {

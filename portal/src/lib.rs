@@ -97,6 +97,9 @@ impl Portal {
             desk,
         };
         let portal = Portal { inner: Arc::new(inner) };
+        if let Err(error) = identity::audit::begin_head(&portal).await {
+            tracing::error!(?error, "the audit's newest line cannot be read");
+        }
         tokio::spawn(statements::projection::follow(portal.clone()));
         Ok(portal)
     }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 pub struct Settings {
     /// Where people, sessions and evidence are kept.
     pub database: DatabasePlace,
+    /// The file that knows the newest line of the audit; without one it is known in memory.
+    pub audit_head: Option<PathBuf>,
     /// The address in the browser's bar, without a path: `http://localhost:8080`. Passkeys are
     /// bound to its host, so that it must be a name; `http` is for this machine only.
     pub public_url: String,

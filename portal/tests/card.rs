@@ -8,6 +8,7 @@ use std::net::TcpStream;
 
 use cekr_iso8583::{CEKR87, FieldSet, Mti, View, Writer};
 use serde_json::{Value, json};
+use support::authenticator::Authenticator;
 use support::{Browser, Reply, Site};
 
 const MINUTE_MS: u64 = 60 * 1_000;
@@ -288,4 +289,68 @@ fn a_browser_that_comes_by_number_is_led_to_the_name() {
     assert_eq!(browser.get("/register").status, 200, "a program comes as it likes");
     let told = browser.get_with("/v1/holder/cards", &visit);
     assert_eq!(told.status, 401, "a call is no page");
+}
+
+#[test]
+fn a_device_that_came_or_went_is_told_and_the_first_is_no_news() {
+    let site = Site::start();
+    let (browser, mut device) = site.registered("ana");
+    let page = browser.get("/notices").body;
+    assert!(page.contains("Dodan ključ za dostop"), "{page}");
+    assert!(!page.contains("class=\"count\""), "neither the first device nor the opening balance");
+    let begun = browser.begin("/devices/begin");
+    let mut second = Authenticator::new(&site.url);
+    let made = second.create(&begun.json()["publicKey"]);
+    assert_eq!(browser.finish("/devices/finish", made, &begun).status, 303);
+    let page = browser.get("/notices").body;
+    assert!(page.contains("<span class=\"count\"") && page.contains("told new"), "{page}");
+    let csrf = browser.csrf();
+    browser.post("/notices/read", &[("csrf", &*csrf)]);
+    assert!(!browser.get("/notices").body.contains("told new"));
+    let id = browser.get("/devices").body;
+    let id = id.split_once("/devices/").unwrap().1.split_once("/remove").unwrap().0;
+    let id = id.rsplit('/').next().unwrap();
+    let _ = browser.prove(&mut device);
+    let csrf = browser.csrf();
+    browser.post(&format!("/devices/{id}/remove"), &[("csrf", &*csrf)]);
+    assert!(browser.get("/notices").body.contains("Odstranjen ključ za dostop"));
+}
+
+#[test]
+fn own_limits_are_seen_and_set_over_the_api_with_a_fresh_proof() {
+    let site = Site::start();
+    let (browser, mut device) = site.registered("ana");
+    let path = format!("/v1/holder/cards/{}/limits", site.card("ana"));
+    let limits = browser.get(&path).json();
+    assert_eq!(
+        (&limits["own"]["cash_day"], &limits["programme"]["cash_day"]),
+        (&json!(null), &json!(1_000_00))
+    );
+    let token = browser.csrf();
+    let set =
+        browser.api("PATCH", &path, &token, &json!({"cash_day": 200_00, "cash_count_day": 1}));
+    assert_eq!(set.status, 200, "{}", set.body);
+    assert_eq!(set.json()["own"]["cash_day"], 200_00);
+    let set = browser.api("PATCH", &path, &token, &json!({"cash_day": null}));
+    assert_eq!(
+        (&set.json()["own"]["cash_day"], &set.json()["own"]["cash_count_day"]),
+        (&json!(null), &json!(1))
+    );
+    for (body, status) in [
+        (json!({"pos_day": 5_000_00}), 409),
+        (json!({"pos_day": 1_000_000_000_000_u64}), 422),
+        (json!({"pos_day": -1}), 422),
+        (json!({"nothing": 1}), 422),
+    ] {
+        assert_eq!(browser.api("PATCH", &path, &token, &body).status, status, "{body}");
+    }
+    for _ in 0..2 {
+        site.clock.advance_ms(3 * 60 * 1_000);
+        assert!(browser.is_signed_in());
+    }
+    let old = browser.api("PATCH", &path, &token, &json!({"cash_day": 100_00}));
+    assert_eq!((old.status, &old.json()["error"]["code"]), (403, &json!("step_up")));
+    let _ = browser.prove(&mut device);
+    let token = browser.csrf();
+    assert_eq!(browser.api("PATCH", &path, &token, &json!({"cash_day": 100_00})).status, 200);
 }

@@ -421,3 +421,29 @@ fn what_was_changed_about_people_stands_in_a_chain() {
     drop(site);
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn an_audit_whose_newest_lines_were_cut_off_is_not_whole_any_more() {
+    let folder = std::env::temp_dir().join(format!("cekr-audit-cut-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = DatabasePlace::File(folder.join("portal.db"));
+    let site = Site::with(|settings| {
+        settings.database = file.clone();
+        settings.audit_head = Some(folder.join("audit-head"));
+    });
+    let _ = site.registered("ana");
+    let is_whole = || site.operator("GET", "/v1/audit", &Value::Null).1["is_whole"].clone();
+    assert_eq!(is_whole(), true);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let database = Database::open(&file).await.unwrap();
+        let cut = "DELETE FROM audit WHERE number = (SELECT MAX(number) FROM audit)";
+        sqlx::query(cut).execute(database.pool()).await.unwrap();
+        database.pool().close().await;
+    });
+    assert_eq!(is_whole(), false);
+    let _ = site.registered("bor");
+    assert_eq!(is_whole(), false, "new lines do not hide it");
+    drop(site);
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -71,6 +71,7 @@ impl World {
         }
         let url = server.http_url().unwrap();
         let settings = Settings {
+            audit_head: None,
             database: DatabasePlace::Memory,
             public_url: url.clone(),
             sandbox: true,

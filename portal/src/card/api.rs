@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::controls::ReportReason;
-use super::live;
+use super::{live, own_limits};
 use crate::Portal;
 use crate::identity::posted::{FromUs, PostedJson};
 use crate::identity::{Action, SignedIn, Watching, cards_of, held_card};
@@ -31,6 +31,7 @@ pub fn routes(portal: &Portal) -> Router<Portal> {
         .route("/v1/holder/cards/{id}/lock", post(lock))
         .route("/v1/holder/cards/{id}/unlock", post(unlock))
         .route("/v1/holder/cards/{id}/report", post(report))
+        .route("/v1/holder/cards/{id}/limits", get(own_limits::show).patch(own_limits::update))
         .route("/v1/holder/cards/{id}/transactions", get(transactions))
         .route("/v1/holder/cards/{id}/events", get(events))
         .layer(middleware::from_fn_with_state(portal.clone(), failed::layer))

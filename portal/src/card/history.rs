@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::merchants::Merchants;
 use crate::page::texts::{Language, Say};
 
 /// One line of the history.
@@ -39,9 +40,12 @@ pub struct Line {
 
 /// The lines of `items`, which are a card's entries from the newest.
 #[must_use]
-pub fn lines(say: &Say, items: &[Value]) -> Vec<Line> {
-    let entries: Vec<Entry> =
+pub fn lines(say: &Say, items: &[Value], merchants: &Merchants) -> Vec<Line> {
+    let mut entries: Vec<Entry> =
         items.iter().filter_map(|item| Entry::deserialize(item).ok()).collect();
+    for merchant in entries.iter_mut().filter_map(|entry| entry.merchant.as_mut()) {
+        *merchant = merchants.name(say, merchant);
+    }
     let older = |place: usize| {
         let older = entries.get(place + 1..).unwrap_or_default();
         older.iter().find(|entry| entry.state.is_some())
@@ -53,7 +57,13 @@ pub fn lines(say: &Say, items: &[Value]) -> Vec<Line> {
 /// Whether the holder is told of `item` besides the history.
 #[must_use]
 pub fn is_notice(item: &Value) -> bool {
-    item.get("kind").and_then(Value::as_str).is_some_and(|kind| NOTICES.contains(&kind))
+    let text = |name| item.get(name).and_then(Value::as_str).unwrap_or_default();
+    is_told(text("kind"), text("source"))
+}
+
+/// The opening balance came with the card: nobody needs to be told of it.
+fn is_told(kind: &str, source: &str) -> bool {
+    NOTICES.contains(&kind) && source != "opening"
 }
 
 /// What is read of an entry's object; what a kind lacks stays empty.
@@ -148,7 +158,7 @@ fn drawn(say: &Say, entry: &Entry, what: String, way: Way, (amount, fee): (i64, 
             Way::None => "told",
             Way::Out => "out",
         },
-        is_notice: NOTICES.contains(&entry.kind.as_str()),
+        is_notice: is_told(&entry.kind, entry.source.as_deref().unwrap_or_default()),
     }
 }
 
@@ -255,7 +265,7 @@ fn place(say: &Say, entry: &Entry) -> String {
     let country = entry.country.as_deref().map(|country| {
         say.maybe(&format!("country-{country}")).unwrap_or_else(|| country.to_owned())
     });
-    let merchant = entry.merchant.as_deref().map(|merchant| merchant.trim().to_owned());
+    let merchant = entry.merchant.clone();
     let held = entry.held.then(|| say.text("card-line-held"));
     let parts = [kind, merchant, country, held];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
@@ -307,7 +317,7 @@ mod tests {
     use crate::page::texts::Texts;
 
     fn told(language: Language, items: &[Value]) -> Vec<Line> {
-        lines(&Texts::built_in().unwrap().say(language), items)
+        lines(&Texts::built_in().unwrap().say(language), items, &Merchants::default())
     }
 
     #[test]
@@ -352,6 +362,16 @@ mod tests {
             ["Card locked", "Payments abroad switched off", "Loaded by UPN", "Card issued"];
         assert_eq!(what, wanted);
         assert_eq!(lines[2].amount.as_deref(), Some("+€5.00"));
+    }
+
+    #[test]
+    fn an_opening_balance_is_no_news_and_other_loads_are() {
+        let item = |source| json!({"seq": 2, "kind": "loaded", "amount": 5_00, "source": source});
+        for (source, is_news) in [("opening", false), ("upn", true), ("branch_cash", true)] {
+            assert_eq!(is_notice(&item(source)), is_news, "{source}");
+            let [line] = told(Language::Slovene, &[item(source)]).try_into().unwrap();
+            assert_eq!(line.is_notice, is_news, "{source}");
+        }
     }
 
     #[test]

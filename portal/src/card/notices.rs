@@ -1,6 +1,7 @@
 //! Notices: what happened to a holder's cards that they should know, and how much of it is new.
 //!
-//! Nothing is kept of them but how far they were read: they are the cards' own entries.
+//! Of those about cards nothing is kept but how far they were read: they are the cards' own
+//! entries. Those about ways to sign in stand beside them.
 
 use std::collections::HashMap;
 
@@ -10,9 +11,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
-use super::history::{Line, is_notice, lines};
+use super::history::{Line, is_notice, lines, when_ms};
+use super::merchants::Merchants;
 use super::shown::Shown;
 use crate::Portal;
+use crate::identity::account_notices::{self, AccountNotice};
 use crate::identity::{HolderId, Posted, SignedIn, cards_of};
 use crate::page::failed::Failed;
 use crate::page::{Page, show};
@@ -27,8 +30,19 @@ struct OfCard {
 #[template(path = "card/notices.html")]
 struct Notices {
     page: Page,
+    account: Vec<AccountNotice>,
     cards: Vec<OfCard>,
     has_new: bool,
+}
+
+impl Notices {
+    fn told(&self, notice: &AccountNotice) -> String {
+        self.page.say.with(notice.event.words(), "label", notice.label.as_str())
+    }
+
+    fn when(&self, unix_ms: &i64) -> String {
+        when_ms(*unix_ms, self.page.say.language())
+    }
 }
 
 /// `GET /notices`
@@ -46,12 +60,15 @@ pub async fn list(
         let card = super::shown(&portal, &page, id).await?;
         let (items, _) = super::entries(&portal, id, None, ENTRIES_LOOKED_AT).await?;
         let upto = seen.get(&card.id).copied().unwrap_or_default();
-        let told = lines(&page.say, &items).into_iter().filter(|line| line.is_notice);
+        let merchants = Merchants::of_card(&portal, id).await?;
+        let told = lines(&page.say, &items, &merchants).into_iter().filter(|line| line.is_notice);
         let notices = told.map(|line| (line.clone(), line.seq > upto)).collect();
         cards.push(OfCard { card, notices });
     }
-    let has_new = cards.iter().any(|card| card.notices.iter().any(|(_, is_new)| *is_new));
-    Ok(show(StatusCode::OK, &Notices { page, cards, has_new }))
+    let account = account_notices::list(&portal, &who.holder).await?;
+    let has_new = account.iter().any(|notice| notice.is_new)
+        || cards.iter().any(|card| card.notices.iter().any(|(_, is_new)| *is_new));
+    Ok(show(StatusCode::OK, &Notices { page, account, cards, has_new }))
 }
 
 /// A form with nothing but its proof of origin.
@@ -76,6 +93,7 @@ pub async fn mark_read(
         let seq = i64::try_from(seq.0).unwrap_or(i64::MAX);
         write.bind(seq).execute(portal.database().pool()).await?;
     }
+    account_notices::mark_read(&portal, &who.holder).await?;
     Ok(Redirect::to("/notices").into_response())
 }
 
@@ -86,7 +104,7 @@ pub async fn mark_read(
 pub async fn unread(portal: &Portal, holder: &HolderId) -> Result<usize, Failed> {
     let seen = seen(portal, holder).await?;
     let control = portal.durable().control();
-    let mut count = 0;
+    let mut count = account_notices::unread(portal, holder).await?;
     for id in cards_of(portal, holder).await? {
         let (card, newest) = control.card(id)?;
         let upto = seen.get(&card.id).copied().unwrap_or_default();

@@ -1,12 +1,15 @@
 //! Who changed what about people: a chain of lines that is only appended to.
 //!
 //! Each line's hash covers the one before under a key that is not in the database, so that a line
-//! that was changed, left out or put in later is found. A change and its line stand in one
-//! transaction.
+//! that was changed, left out or put in later is found; that the newest are there, [`audit_head`]
+//! knows. A change and its line stand in one transaction.
+//!
+//! [`audit_head`]: super::audit_head
 
 use sqlx::{Any, Transaction};
 use tokio::sync::OwnedMutexGuard;
 
+use super::audit_head::Head;
 use super::sessions::at;
 use crate::Portal;
 use crate::page::failed::Failed;
@@ -17,6 +20,8 @@ use crate::page::failed::Failed;
 pub struct Change {
     transaction: Transaction<'static, Any>,
     portal: Portal,
+    /// The line behind which this change writes, and the newest that it has written.
+    written: Option<(Head, Head)>,
     // One at a time: each line needs the hash of the line before.
     _order: OwnedMutexGuard<()>,
 }
@@ -65,7 +70,7 @@ impl Change {
     pub async fn begin(portal: &Portal) -> Result<Change, Failed> {
         let order = portal.identity().audit_order().lock_owned().await;
         let transaction = portal.database().pool().begin().await?;
-        Ok(Change { transaction, portal: portal.clone(), _order: order })
+        Ok(Change { transaction, portal: portal.clone(), written: None, _order: order })
     }
 
     /// Where statements are run.
@@ -81,6 +86,7 @@ impl Change {
         let read = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
         let last: Option<(i64, String)> = sqlx::query_as(read).fetch_optional(self.on()).await?;
         let (number, before) = last.unwrap_or_default();
+        let behind = Head { number, hash: before.clone() };
         let written = Written {
             number: number.saturating_add(1),
             at: at(self.portal.durable().now().unix_ms),
@@ -103,9 +109,12 @@ impl Change {
         .bind(&written.about)
         .bind(&written.before)
         .bind(&written.after)
-        .bind(hash)
+        .bind(&hash)
         .execute(self.on())
         .await?;
+        let newest = Head { number: written.number, hash };
+        let behind = self.written.take().map_or(behind, |(behind, _)| behind);
+        self.written = Some((behind, newest));
         Ok(())
     }
 
@@ -114,7 +123,11 @@ impl Change {
     /// # Errors
     /// [`Failed`] if the database does not answer: then nothing was changed.
     pub async fn commit(self) -> Result<(), Failed> {
-        Ok(self.transaction.commit().await?)
+        self.transaction.commit().await?;
+        if let Some((behind, newest)) = self.written {
+            self.portal.identity().audit_head().advance(&behind, newest);
+        }
+        Ok(())
     }
 }
 
@@ -127,7 +140,40 @@ impl Written {
     }
 }
 
-/// Lines behind `after`, at most `limit`, and whether the chain holds in them.
+/// Brings what is known of the newest line up to the database at a start: a crash may have come
+/// between the two. Where nothing was known, the newest line is taken for it.
+///
+/// # Errors
+/// [`Failed`] if the database does not answer.
+pub async fn begin_head(portal: &Portal) -> Result<(), Failed> {
+    let head = portal.identity().audit_head();
+    let Some(known) = head.known() else {
+        let read = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
+        let newest = sqlx::query_as(read).fetch_optional(portal.database().pool()).await?;
+        if let Some((number, hash)) = newest {
+            head.advance(&Head::default(), Head { number, hash });
+        }
+        return Ok(());
+    };
+    let (lines, is_whole) = read(portal, known.number, LINES_OF_A_CHANGE_MAX).await?;
+    if let (true, Some(newest)) = (is_whole, lines.last()) {
+        head.advance(&known, Head { number: newest.number, hash: newest.hash.clone() });
+    }
+    Ok(())
+}
+
+/// Whether the newest line that was ever written is still there.
+async fn has_its_end(portal: &Portal) -> Result<bool, sqlx::Error> {
+    let head = portal.identity().audit_head();
+    let Some(known) = head.known().filter(|known| known.number > 0) else {
+        return Ok(head.is_believed());
+    };
+    let read = sqlx::query_scalar("SELECT hash FROM audit WHERE number = $1").bind(known.number);
+    let hash: Option<String> = read.fetch_optional(portal.database().pool()).await?;
+    Ok(hash == Some(known.hash))
+}
+
+/// Lines behind `after`, at most `limit`; whether the chain holds in them, and has its end.
 ///
 /// # Errors
 /// [`Failed`] if the database does not answer.
@@ -142,7 +188,7 @@ pub async fn read(portal: &Portal, after: i64, limit: i64) -> Result<(Vec<Writte
                 WHERE number > $1 ORDER BY number LIMIT $2";
     let rows: Vec<Row> = sqlx::query_as(read).bind(after).bind(limit).fetch_all(pool).await?;
     let mut behind = before.unwrap_or_default();
-    let (mut number_before, mut is_whole) = (after, true);
+    let (mut number_before, mut is_whole) = (after, has_its_end(portal).await?);
     let mut lines = Vec::with_capacity(rows.len());
     for (number, at, who, what, about, before, after, hash) in rows {
         let line = Written { number, at, who, what, about, before, after, hash };
@@ -155,5 +201,7 @@ pub async fn read(portal: &Portal, after: i64, limit: i64) -> Result<(Vec<Writte
     Ok((lines, is_whole))
 }
 
+/// More lines than one change writes.
+const LINES_OF_A_CHANGE_MAX: i64 = 100;
 /// The operator who calls with the token of the settings.
 pub const TOKEN: &str = "operator token";

@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use cekr_switch::http::ApiError;
 use serde::{Deserialize, Serialize};
 
+use super::account_notices::{self, AccountEvent};
 use super::audit::{self, Change, Line, Written};
 use super::codes::{self, Code, For};
 use super::desk;
@@ -44,7 +45,8 @@ pub(super) struct Holders {
 pub(super) struct Lines {
     data: Vec<Written>,
     has_more: bool,
-    /// Whether no line of this page was changed, left out or put in later.
+    /// Whether no line of this page was changed, left out or put in later, and the newest line that
+    /// was ever written is still there.
     is_whole: bool,
 }
 
@@ -124,6 +126,8 @@ pub(crate) async fn recovered(
     let what = "recovery";
     let line = Line { who, what, about, before: &was, after: "0 passkeys, a code" };
     change.note(line).await?;
+    let now_ms = portal.durable().now().unix_ms;
+    account_notices::tell(&mut change, about, AccountEvent::Recovered, "", now_ms).await?;
     change.commit().await?;
     Ok(code)
 }

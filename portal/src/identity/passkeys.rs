@@ -14,6 +14,7 @@ use webauthn_rs::prelude::{
     WebauthnBuilder,
 };
 
+use super::account_notices::{self, AccountEvent};
 use super::audit::{Change, Line};
 use super::holder::HolderId;
 use super::secret;
@@ -145,7 +146,8 @@ pub async fn keep(
         return Err(Failed::Conflict("identity-device-known"));
     }
     let what = "passkey_added";
-    change.note(Line { who: &owner.subject, what, about: &id, before: "", after: label }).await
+    change.note(Line { who: &owner.subject, what, about: &id, before: "", after: label }).await?;
+    told(change, owner, AccountEvent::PasskeyAdded, label, now_ms).await
 }
 
 /// Asks whoever it may be to sign in.
@@ -260,18 +262,36 @@ pub async fn rename(portal: &Portal, owner: &Owner, id: &str, label: &str) -> Re
 pub async fn remove(portal: &Portal, owner: &Owner, id: &str) -> Result<(), Failed> {
     let mut change = Change::begin(portal).await?;
     let remove = "DELETE FROM passkey WHERE id = $1 AND face = $2 AND subject = $3 AND \
-                  (SELECT COUNT(*) FROM passkey WHERE face = $2 AND subject = $3) > 1";
-    let remove = sqlx::query(remove).bind(id).bind(owner.face.name()).bind(&owner.subject);
-    if remove.execute(change.on()).await?.rows_affected() == 0 {
+                  (SELECT COUNT(*) FROM passkey WHERE face = $2 AND subject = $3) > 1 \
+                  RETURNING label";
+    let remove = sqlx::query_scalar(remove).bind(id).bind(owner.face.name()).bind(&owner.subject);
+    let removed: Option<String> = remove.fetch_optional(change.on()).await?;
+    let Some(label) = removed else {
         let count = "SELECT COUNT(*) FROM passkey WHERE id = $1 AND face = $2 AND subject = $3";
         let count = sqlx::query_scalar(count).bind(id).bind(owner.face.name());
         let count: i64 = count.bind(&owner.subject).fetch_one(change.on()).await?;
         let last = Failed::Conflict("identity-last-device");
         return Err(if count == 0 { Failed::NotFound } else { last });
-    }
+    };
     let what = "passkey_removed";
-    change.note(Line { who: &owner.subject, what, about: id, before: "", after: "" }).await?;
+    change.note(Line { who: &owner.subject, what, about: id, before: &label, after: "" }).await?;
+    let now_ms = portal.durable().now().unix_ms;
+    told(&mut change, owner, AccountEvent::PasskeyRemoved, &label, now_ms).await?;
     change.commit().await
+}
+
+/// Tells a holder; operators read the audit.
+async fn told(
+    change: &mut Change,
+    owner: &Owner,
+    event: AccountEvent,
+    label: &str,
+    now_ms: u64,
+) -> Result<(), Failed> {
+    match owner.face {
+        Face::Holder => account_notices::tell(change, &owner.subject, event, label, now_ms).await,
+        Face::Desk => Ok(()),
+    }
 }
 
 /// A label as somebody typed it, or what their browser calls itself.

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use super::account_notices::{self, AccountEvent};
 use super::audit::{Change, Line};
 use super::ceremonies::Ceremony;
 use super::codes::{self, Enrolment};
@@ -183,6 +184,8 @@ async fn register(
         insert.bind(holder.as_str()).bind(at(now_ms)).execute(change.on()).await?;
         let (who, what, about) = (holder.as_str(), "identity_bound", vouched.issuer.as_str());
         change.note(Line { who, what, about, before: "", after: who }).await?;
+        let event = AccountEvent::IdentityBound;
+        account_notices::tell(&mut change, who, event, about, now_ms).await?;
     }
     change.commit().await?;
     Ok(holder)

@@ -81,6 +81,7 @@ impl Site {
         server.settle().unwrap();
         let url = server.http_url().unwrap();
         let mut settings = Settings {
+            audit_head: None,
             database: DatabasePlace::Memory,
             public_url: url.clone(),
             sandbox: true,

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::card::history::{lines, when};
+use crate::card::merchants::Merchants;
 use crate::page::texts::Say;
 
 /// One entry.
@@ -40,7 +41,7 @@ pub(super) fn seq_of(item: &Value) -> Option<u64> {
 
 /// The rows of `items`, which are a card's entries from the newest.
 pub(super) fn rows(say: &Say, items: &[Value]) -> Vec<Row> {
-    let mut told = lines(say, items).into_iter().peekable();
+    let mut told = lines(say, items, &Merchants::default()).into_iter().peekable();
     let row = |item: &Value| {
         let seq = seq_of(item).unwrap_or_default();
         // Lines stand in the order of their items; what concerns only the switch has none.

@@ -66,7 +66,15 @@ impl Bank {
         let payee = cekr_bank::upn::Payee::default();
         let (sandbox, rekono) = (false, None);
         let outbound = crate::outbound::OutboundSettings::default();
-        let settings = Settings { database: place, public_url, sandbox, rekono, payee, outbound };
+        let settings = Settings {
+            audit_head: None,
+            database: place,
+            public_url,
+            sandbox,
+            rekono,
+            payee,
+            outbound,
+        };
         let portal = server.block_on(Portal::open(server.durable().clone(), settings)).unwrap();
         Self { portal, server }
     }
