@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use crate::card::{api, own_limits};
-use crate::{identity, loads, statements};
+use crate::{identity, loads, statements, webhooks};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -52,6 +52,7 @@ pub(crate) fn openapi() -> Value {
     add(&mut website, loads::openapi());
     add(&mut website, statements::openapi());
     add(&mut website, identity::openapi());
+    add(&mut website, webhooks::openapi());
     website
 }
 

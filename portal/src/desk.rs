@@ -123,10 +123,11 @@ const fn place(address: &'static str, name: &'static str, deed: Deed) -> Place {
     Place { address, name, deed }
 }
 
-const PLACES: [Place; 5] = [
+const PLACES: [Place; 6] = [
     place("/desk/cards", "desk-cards", Deed::SeeCards),
     place("/desk/cash", "desk-cash", Deed::SeeCash),
     place("/desk/statements", "desk-statements", Deed::SeeSuspense),
     place("/desk/suspense", "desk-suspense", Deed::SeeSuspense),
+    place("/desk/webhooks", "webhooks-title", Deed::SeeWebhooks),
     place("/desk/audit", "desk-audit", Deed::SeeAudit),
 ];

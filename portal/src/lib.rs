@@ -18,6 +18,7 @@ pub mod outbound;
 pub mod page;
 pub mod settings;
 pub mod statements;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ use page::assets::{self, Assets};
 use page::texts::Texts;
 use settings::Settings;
 use statements::StatementDesk;
+use webhooks::Webhooks;
 
 /// The website. Cheap to clone; every handler has one.
 #[derive(Clone)]
@@ -54,6 +56,7 @@ struct Inner {
     texts: Texts,
     assets: Assets,
     desk: StatementDesk,
+    webhooks: Webhooks,
 }
 
 /// Why the website does not open. Each message says what to do.
@@ -95,12 +98,14 @@ impl Portal {
             texts,
             assets,
             desk,
+            webhooks: Webhooks::default(),
         };
         let portal = Portal { inner: Arc::new(inner) };
         if let Err(error) = identity::audit::begin_head(&portal).await {
             tracing::error!(?error, "the audit's newest line cannot be read");
         }
         tokio::spawn(statements::projection::follow(portal.clone()));
+        tokio::spawn(webhooks::follow(portal.clone()));
         Ok(portal)
     }
 
@@ -116,6 +121,7 @@ impl Portal {
             .merge(desk::routes())
             .merge(loads::routes())
             .merge(statements::routes())
+            .merge(webhooks::routes())
             .fallback(page::not_found)
             .layer(from_fn_with_state(self.clone(), page::failed::layer))
             .layer(from_fn_with_state(self.clone(), page::address::lead_home))
@@ -123,7 +129,9 @@ impl Portal {
             .with_state(self.clone());
         let operator = identity::operator_routes()
             .merge(loads::operator_routes())
-            .merge(statements::operator_routes());
+            .merge(statements::operator_routes())
+            .merge(webhooks::operator_routes());
+        self.inner.webhooks.begin();
         Extension {
             pages: Some(pages),
             anyone: loads::open_routes().merge(card::api::routes(self)).with_state(self.clone()),
@@ -179,6 +187,12 @@ impl Portal {
     #[must_use]
     pub fn desk(&self) -> &StatementDesk {
         &self.inner.desk
+    }
+
+    /// Those who are told what happens.
+    #[must_use]
+    pub fn webhooks(&self) -> &Webhooks {
+        &self.inner.webhooks
     }
 
     /// What is said, in every language.

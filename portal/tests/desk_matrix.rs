@@ -33,6 +33,8 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/desk/suspense/1/propose", &["finance"]),
     ("POST", "/desk/suspense/1/approve", &["finance"]),
     ("POST", "/desk/suspense/1/return", &["finance"]),
+    ("GET", "/desk/webhooks", &["auditor", "security", "support"]),
+    ("POST", "/desk/webhooks/nothing/resend", &["security", "support"]),
 ];
 
 /// What every form can be made of.

@@ -76,6 +76,14 @@ const ROUTES: &[(Whose, &str, &str)] = &[
     (Operator, "POST", "/v1/suspense/{id}/assignments/approve"),
     (Operator, "POST", "/v1/suspense/{id}/return"),
     (Operator, "GET", "/v1/suspense/{id}/return.xml"),
+    (Operator, "DELETE", "/v1/webhooks/{id}"),
+    (Operator, "GET", "/v1/webhooks/{id}"),
+    (Operator, "GET", "/v1/webhooks/{id}/deliveries"),
+    (Operator, "GET", "/v1/webhooks/{id}/deliveries/{delivery}"),
+    (Operator, "POST", "/v1/webhooks/{id}/deliveries/{delivery}/resend"),
+    (Operator, "POST", "/v1/webhooks/{id}/disable"),
+    (Operator, "POST", "/v1/webhooks/{id}/enable"),
+    (Operator, "POST", "/v1/webhooks/{id}/secret"),
 ];
 
 /// What forms are sent: enough of each for its handler to look at whose the id is.

@@ -11,7 +11,7 @@ mod cards;
 mod clearing;
 mod connections;
 mod error;
-mod events;
+pub(crate) mod events;
 mod extension;
 mod idempotency;
 mod issue;

@@ -64,6 +64,8 @@ pub enum Deed {
     HelpHolder,
     /// Import bank statements.
     ImportStatements,
+    /// Send an event to a webhook again.
+    ResendWebhook,
     /// Look at what was changed by whom.
     SeeAudit,
     /// Look at the accounts.
@@ -80,6 +82,8 @@ pub enum Deed {
     SeeSuspense,
     /// Look at traffic as it happens.
     SeeTraffic,
+    /// Look at who is told what happens, and what came of it.
+    SeeWebhooks,
     /// Have a card's chip do something.
     SendScript,
     /// Change a card's limits.
@@ -107,11 +111,12 @@ pub enum Kind {
 
 impl Deed {
     /// Every deed, in alphabetical order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::BlockCard,
         Self::HandleParked,
         Self::HelpHolder,
         Self::ImportStatements,
+        Self::ResendWebhook,
         Self::SeeAudit,
         Self::SeeBooks,
         Self::SeeCards,
@@ -120,6 +125,7 @@ impl Deed {
         Self::SeeSettings,
         Self::SeeSuspense,
         Self::SeeTraffic,
+        Self::SeeWebhooks,
         Self::SendScript,
         Self::SetLimits,
         Self::SettleSuspense,
@@ -139,7 +145,9 @@ impl Deed {
             Self::SeeAudit | Self::SeeSettings => &[Auditor, Security],
             Self::SeeBooks | Self::SeeClearing | Self::SeeSuspense => &[Auditor, Finance],
             Self::SeeCards | Self::SeeTraffic => &[Auditor, Finance, Security, Support],
+            Self::ResendWebhook => &[Security, Support],
             Self::SeeCash => &[Auditor, Branch],
+            Self::SeeWebhooks => &[Auditor, Security, Support],
             Self::SendScript => &[Security],
             Self::TakeCash => &[Branch],
         }
@@ -149,8 +157,8 @@ impl Deed {
     #[must_use]
     pub const fn kind(self) -> Kind {
         match self {
-            // What protects a card must be quick.
-            Self::BlockCard => Kind::Changes,
+            // What protects a card must be quick; what is told again moves nothing.
+            Self::BlockCard | Self::ResendWebhook => Kind::Changes,
             Self::HandleParked
             | Self::HelpHolder
             | Self::ImportStatements
@@ -167,7 +175,8 @@ impl Deed {
             | Self::SeeClearing
             | Self::SeeSettings
             | Self::SeeSuspense
-            | Self::SeeTraffic => Kind::Looks,
+            | Self::SeeTraffic
+            | Self::SeeWebhooks => Kind::Looks,
         }
     }
 }

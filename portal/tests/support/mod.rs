@@ -5,6 +5,7 @@
 pub mod authenticator;
 pub mod operator;
 pub mod provider;
+pub mod receiver;
 pub mod tls;
 
 use std::cell::RefCell;
@@ -119,6 +120,7 @@ impl Site {
         let bearer = format!("Bearer {TOKEN}");
         let answer = match method {
             "GET" => self.agent.get(address).header("Authorization", bearer).call(),
+            "DELETE" => self.agent.delete(address).header("Authorization", bearer).call(),
             _ => self.agent.post(address).header("Authorization", bearer).send_json(body),
         };
         let mut answer = answer.unwrap();
@@ -217,6 +219,14 @@ impl Browser<'_> {
     /// A call of the holder's API.
     pub fn api(&self, method: &str, path: &str, token: &str, body: &Value) -> Reply {
         let address = format!("{}{path}", self.site.address);
+        if method == "DELETE" {
+            let mut request = self.site.agent.delete(address);
+            request = request.header("Cookie", self.cookie_line()).header("X-CSRF-Token", token);
+            if let Some(origin) = &*self.origin.borrow() {
+                request = request.header("Origin", origin.as_str());
+            }
+            return self.told(request.call());
+        }
         let request = match method {
             "PATCH" => self.site.agent.patch(address),
             _ => self.site.agent.post(address),

@@ -84,6 +84,32 @@ impl Control {
         entries.map(|(seq, entry)| (seq, entry_view::json(shard, seq, &entry))).take(max).collect()
     }
 
+    /// Those of the entries behind `after` whose kind is wanted, as [`Self::entries`] shows them,
+    /// and the entry through which was looked: at most `scanned_max` further, and not behind
+    /// `newest`, which is durable. All other entries cost no more than reading their octets.
+    #[must_use]
+    pub fn entries_of(
+        &self,
+        after: Seq,
+        newest: Seq,
+        scanned_max: usize,
+        wants: impl Fn(&str) -> bool,
+    ) -> (Vec<(Seq, serde_json::Value)>, Seq) {
+        let shard = self.shard();
+        let scanned = u64::try_from(scanned_max).unwrap_or(u64::MAX);
+        let through = newest.min(Seq(after.0.saturating_add(scanned)));
+        let behind = (after.0.saturating_add(1)..=through.0).map(Seq);
+        let entries = behind.filter_map(|seq| Some((seq, shard.entry(seq)?)));
+        let wanted = entries.filter(|(_, entry)| wants(entry.kind()));
+        (wanted.map(|(seq, entry)| (seq, entry_view::json(shard, seq, &entry))).collect(), through)
+    }
+
+    /// The cursor of an entry, as the event stream tells it: nobody reads anything out of it.
+    #[must_use]
+    pub fn event_id(&self, seq: Seq) -> String {
+        crate::http::events::cursor(seq, self.shard().journal().epoch())
+    }
+
     /// Those of the entries behind `after` that move loads or suspense, as [`Self::entries`] shows
     /// them, and the entry through which was looked: at most `scanned_max` further, and not behind
     /// `newest`, which is durable. All other entries cost no more than reading their octets.

@@ -106,7 +106,7 @@ impl Events {
 }
 
 /// The cursor of an entry: epoch and number, which together name it for good.
-fn cursor(seq: Seq, epoch: u32) -> String {
+pub(crate) fn cursor(seq: Seq, epoch: u32) -> String {
     format!("ev_{epoch:08x}{:016x}", seq.0)
 }
 
