@@ -73,7 +73,7 @@ pub fn postings(entry: &Entry) -> impl Iterator<Item = Posting> + use<> {
         }
         Fact::Cleared(fact) => cleared(fact),
         Fact::Completed(fact) => spent(fact.answered.amount, fact.answered.fee),
-        Fact::Reversed(fact) if fact.given_back == GivenBack::Posted => {
+        Fact::Reversed(fact) if fact.given_back.is_of_balance() => {
             spent(fact.answered.amount, fact.answered.fee).map(|line| line.map(inverse))
         }
         Fact::LoadTakenBack(fact) => taken_back(fact.cause, fact.amount),

@@ -491,7 +491,19 @@ impl Card {
         refund.is_cleared = true;
         if let Some(purchase) = self.transactions.settled_mut(of) {
             purchase.refunded = purchase.refunded.saturating_sub(announced);
-            purchase.amount_left = lessened(purchase.amount_left, fact.change);
+            match purchase.money {
+                Money::Posted => {
+                    purchase.amount_left = lessened(purchase.amount_left, fact.change);
+                }
+                // The purchase itself is still to come, for all that was approved.
+                Money::Completed { .. }
+                | Money::Held { .. }
+                | Money::RefundPending { .. }
+                | Money::Released => {
+                    let brought = Amount::from_minor(fact.change.minor().unsigned_abs());
+                    purchase.refunded = purchase.refunded.saturating_add(brought);
+                }
+            }
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! What was posted counts, by the acquirer (DE 32) of the message that posted it: purchases and
 //! cash are debits, refunds are credits, and what gave them back are their reversals. Holds do not
-//! count before they are completed, and fees never do: they are the issuer's own.
+//! count before they are completed, and fees never do: they are the issuer's own. What a clearing
+//! line posted counts as little as its reversal: no message of the acquirer's posted it.
 //!
 //! Source: ISO 8583:1987, DE 66, 74 to 77, 86 to 89 and 97.
 
@@ -75,7 +76,10 @@ impl Totals {
                 GivenBack::RefundPending if !fact.answered.amount.is_zero() => {
                     self.credit_reversals.add(fact.answered.amount);
                 }
-                GivenBack::Held | GivenBack::Posted | GivenBack::RefundPending => {}
+                GivenBack::Held
+                | GivenBack::Posted
+                | GivenBack::PostedByClearing
+                | GivenBack::RefundPending => {}
             },
             Fact::Authorized(_)
             | Fact::Cleared(_)

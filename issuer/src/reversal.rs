@@ -83,6 +83,8 @@ const DISPENSE_FAULTS: [ResponseCode; 2] = [ResponseCode::new(*b"21"), ResponseC
 const fn given_back(original: &Transaction) -> GivenBack {
     match original.money {
         Money::Completed { .. } | Money::Held { .. } | Money::Released => GivenBack::Held,
+        // What a hold came to stands under the hold's own request, if no message completed it.
+        Money::Posted if original.key.class != 2 => GivenBack::PostedByClearing,
         Money::Posted => GivenBack::Posted,
         Money::RefundPending { .. } => GivenBack::RefundPending,
     }

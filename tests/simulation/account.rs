@@ -7,6 +7,7 @@ use cekr_emv::issuer::{self, Letter, Profile, Request};
 use cekr_emv::keys::{ImkAc, Key as ChipKey};
 use cekr_issuer::{CardStatus, Channels, Now};
 
+use crate::clearing::Cleared;
 use crate::elements::{fee_of, private, share};
 use crate::oracle::{PINS, Rules, Verdict, say};
 use crate::read::{Ask, Key, Place, Read, new_block};
@@ -43,6 +44,8 @@ pub struct Account {
     counters: BTreeSet<u16>,
     opening: i128,
     reversed_early: Vec<(String, String, String)>,
+    /// What clearing brought beside all lines.
+    pub brought: u64,
 }
 
 /// Money that came in.
@@ -99,18 +102,31 @@ pub struct Line {
     pub refund_of: Option<usize>,
     /// When a cashpoint told that it had dispensed less.
     pub faulted_at: Option<u64>,
+    /// When it was approved.
+    pub at_ms: u64,
+    /// What the network's file did to it.
+    pub clearing: Cleared,
 }
 
 impl Line {
     pub fn cash_of(&self, left: u64) -> u64 {
-        left.saturating_sub(self.not_cash)
+        if self.has_cash { left.saturating_sub(self.not_cash) } else { 0 }
     }
 
-    fn is_paid(&self) -> bool {
+    /// What of it uses up the limits of its day: no clearing line changes that.
+    fn counted(&self) -> i128 {
+        i128::from(self.left) + self.clearing.uncounted
+    }
+
+    fn counted_cash(&self) -> i128 {
+        i128::from(self.cash_of(self.left)) + self.clearing.uncounted_cash
+    }
+
+    pub fn is_paid(&self) -> bool {
         self.money != Money::Pending
     }
 
-    fn is_held(&self) -> bool {
+    pub fn is_held(&self) -> bool {
         matches!(self.money, Money::Held { .. })
     }
 
@@ -166,6 +182,7 @@ impl Account {
             counters: BTreeSet::new(),
             opening: i128::from(card.balance),
             reversed_early: Vec::new(),
+            brought: 0,
         }
     }
 
@@ -185,7 +202,9 @@ impl Account {
         let loaded: u64 = self.loads.iter().map(|load| load.cents).sum();
         let posted = self.sum(|line| line.money == Money::Posted, |line| line.left + line.fee_left);
         let taken: u64 = self.taken_back.iter().map(|(.., cents)| cents).sum();
-        self.opening + i128::from(loaded) - i128::from(taken) - i128::from(posted)
+        self.opening + i128::from(loaded) + i128::from(self.brought)
+            - i128::from(taken)
+            - i128::from(posted)
     }
 
     pub fn available(&self) -> i128 {
@@ -248,7 +267,7 @@ impl Account {
         is_possible
     }
 
-    fn newest(&self, matches: impl Fn(&Line) -> bool) -> Option<usize> {
+    pub fn newest(&self, matches: impl Fn(&Line) -> bool) -> Option<usize> {
         self.lines.iter().rposition(matches)
     }
 
@@ -282,7 +301,7 @@ impl Account {
     }
 
     /// Who names what was completed means its completion.
-    fn now_of(&self, mut at: usize) -> usize {
+    pub fn now_of(&self, mut at: usize) -> usize {
         while let Money::Completed { by } = self.lines[at].money {
             at = by;
         }
@@ -290,7 +309,7 @@ impl Account {
     }
 
     /// All parts of a hold.
-    fn parts(&self, first: usize) -> Vec<usize> {
+    pub fn parts(&self, first: usize) -> Vec<usize> {
         (0..self.lines.len()).filter(|at| self.lines[*at].first == first).collect()
     }
 
@@ -432,6 +451,7 @@ impl Account {
             first: by,
             is_estimate: false,
             faulted_at,
+            clearing: Cleared::default(),
             ..hold
         };
         line.fee_left = if has_fee { fee_of(line.cash_of(posted)) } else { 0 };
@@ -646,6 +666,9 @@ impl Account {
     /// Whether a line counts towards the limits of its day. What a hold came to counts in its
     /// place, on the day of its first part; what was added to it on another day has its own.
     fn counts(&self, line: &Line) -> bool {
+        if line.clearing.is_forced {
+            return false;
+        }
         match line.money {
             Money::Held { .. } | Money::Expired | Money::Posted => true,
             Money::Completed { .. } => line.date != self.lines[line.first].date,
@@ -655,14 +678,14 @@ impl Account {
 
     fn judge_limits(&self, read: &Read<'_>, now: Now) -> Result<(), Verdict> {
         let date = now.local_date.packed();
-        let exceeds = |used: u64, more: u64, max: u64| more > 0 && used + more > max;
+        let exceeds =
+            |used: i128, more: u64, max: u64| more > 0 && used + i128::from(more) > max.into();
         let counts = |line: &Line| line.date == date && self.counts(line);
-        let cash_today = self.sum(counts, |line| line.cash_of(line.left));
-        let bought = |place: Place| {
-            self.sum(
-                |line| counts(line) && line.place == place,
-                |line| line.left - line.cash_of(line.left),
-            )
+        let lines = || self.lines.iter().filter(|line| counts(line));
+        let cash_today: i128 = lines().map(Line::counted_cash).sum();
+        let bought = |place: Place| -> i128 {
+            let there = lines().filter(|line| line.place == place);
+            there.map(|line| line.counted() - line.counted_cash()).sum()
         };
         let goods = read.billed - read.cash;
         let is_over = match read.place {
@@ -673,8 +696,9 @@ impl Account {
         if is_over || exceeds(cash_today, read.cash, CASH_DAY) {
             return Err(say("61"));
         }
-        let is_withdrawal = |line: &&Line| counts(line) && line.has_cash && line.left > 0;
-        let withdrawals = self.lines.iter().filter(is_withdrawal).count();
+        let is_withdrawal =
+            |line: &&Line| line.has_cash && (line.left > 0 || line.clearing.is_emptied);
+        let withdrawals = lines().filter(is_withdrawal).count();
         if read.cash > 0 && withdrawals >= CASH_COUNT_DAY {
             return Err(say("65"));
         }
@@ -767,6 +791,8 @@ impl Account {
             is_estimate: read.is_estimate() && read.place != Place::Cashpoint,
             refund_of: None,
             faulted_at: None,
+            at_ms: now.unix_ms,
+            clearing: Cleared::default(),
         });
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use cekr_issuer::{CardStatus, Channels, Now};
 
 use crate::account::{Account, Money, Undone};
+use crate::clearing::ClearingBook;
 use crate::read::{Ask, Key, Read, read_key, read_money, read_reversal, stranger};
 use crate::statements::BankBook;
 use crate::support::{CardSpec, FIRST_MOK_ID, Told, luhn_holds};
@@ -88,6 +89,8 @@ pub struct Oracle {
     backs: BTreeMap<u32, u64>,
     /// What the bank told.
     pub bank: BankBook,
+    /// What the network's files told.
+    pub clearing: ClearingBook,
     newest: Option<(u64, usize)>,
 }
 
@@ -118,13 +121,20 @@ impl Oracle {
         let accounts = cards.iter().map(|card| (card.pan, Account::new(card))).collect();
         let (answered, booked) = (BTreeMap::new(), Vec::new());
         let backs = (FIRST_MOK_ID..).zip(cards.iter().map(|card| card.pan)).collect();
-        Self { rules, accounts, answered, booked, backs, bank: BankBook::default(), newest: None }
+        let (bank, clearing) = (BankBook::default(), ClearingBook::default());
+        Self { rules, accounts, answered, booked, backs, bank, clearing, newest: None }
+    }
+
+    /// The account of a card of ours, as it is at this moment.
+    pub fn account(&mut self, pan: u64, now: Now) -> &mut Account {
+        let account = self.accounts.get_mut(&pan).unwrap();
+        account.expire(now);
+        account
     }
 
     /// Balance and available of a card at a moment, in cents.
     pub fn money(&mut self, pan: u64, now: Now) -> (i128, i128) {
-        let account = self.accounts.get_mut(&pan).unwrap();
-        account.expire(now);
+        let account = self.account(pan, now);
         (account.balance(), account.available())
     }
 

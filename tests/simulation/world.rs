@@ -10,6 +10,7 @@ use cekr_terminal_sim::moment::Moment;
 use cekr_terminal_sim::random::Random;
 
 use crate::bank::BankDraws;
+use crate::clearing::ClearingDraws;
 use crate::oracle::{PINS, Rules};
 use crate::support::{
     CardSpec, DAY_MS, DIALECTS, Dialect, Told, actual, after_ms, original_of, pan_of, pin_block,
@@ -51,6 +52,7 @@ pub struct World {
     /// The family that the message being made belongs to.
     of: Option<usize>,
     pub(crate) bank: Option<BankDraws>,
+    pub(crate) clearing: Option<ClearingDraws>,
     /// Chips that seal, in some worlds: what they draw from, and where each has come to.
     pub(crate) chips: Option<(Random, BTreeMap<u64, u16>)>,
 }
@@ -114,6 +116,7 @@ impl World {
             totals: BTreeMap::new(),
             of: None,
             bank: BankDraws::new(seed),
+            clearing: ClearingDraws::new(seed),
             chips: matches!(seed % 8, 2 | 5).then(|| (Random::new(!seed), BTreeMap::new())),
         }
     }
@@ -189,6 +192,20 @@ impl World {
         if let Some(sent) = found.filter(|sent| !sent.is_dated) {
             sent.is_dated = true;
             sent.until_ms += days * DAY_MS;
+        }
+    }
+
+    /// Tells the world that a file settled something of a card: what is settled may be named for a
+    /// day, and which of its requests that was is not the world's to know.
+    pub fn settle(&mut self, pan: u64) {
+        let until_ms = self.passed_ms + NAMED_MS;
+        let number = pan.to_string();
+        let names_it = |told: &Told| {
+            [2, 35].iter().any(|de| told.text(*de).is_some_and(|text| text.starts_with(&number)))
+        };
+        for sent in self.sent.iter_mut().filter(|sent| names_it(&sent.told)) {
+            sent.until_ms = sent.until_ms.min(until_ms);
+            sent.is_dated = true;
         }
     }
 

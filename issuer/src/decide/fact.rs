@@ -165,7 +165,9 @@ fn reversed(request: &Request, card: &Card, reversal: &Reversal) -> Fact {
     let before = answered(request, card, Reason::Approved);
     let (balance, available) = match reversal.given_back {
         GivenBack::Held => (before.balance, before.available.plus(total)),
-        GivenBack::Posted => (before.balance.plus(total), before.available.plus(total)),
+        GivenBack::Posted | GivenBack::PostedByClearing => {
+            (before.balance.plus(total), before.available.plus(total))
+        }
         GivenBack::RefundPending => (before.balance, before.available),
     };
     Fact::Reversed(Reversed {

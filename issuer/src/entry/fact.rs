@@ -545,6 +545,8 @@ pub enum GivenBack {
     Posted = 1,
     /// It was a refund that had been announced: it will not come.
     RefundPending = 2,
+    /// It had been posted by a clearing line: no message told its acquirer so.
+    PostedByClearing = 3,
 }
 
 impl GivenBack {
@@ -553,7 +555,17 @@ impl GivenBack {
             0 => Some(Self::Held),
             1 => Some(Self::Posted),
             2 => Some(Self::RefundPending),
+            3 => Some(Self::PostedByClearing),
             _ => None,
+        }
+    }
+
+    /// Whether it comes back to the balance.
+    #[must_use]
+    pub const fn is_of_balance(self) -> bool {
+        match self {
+            Self::Posted | Self::PostedByClearing => true,
+            Self::Held | Self::RefundPending => false,
         }
     }
 }

@@ -413,7 +413,7 @@ fn fact() -> impl Strategy<Value = Fact> {
                 Fact::ScriptSettled(ScriptSettled { number, order, outcome, sends, at })
             }
         ),
-        (answered(), seq(), amount(), fee(), 0..3_u8, 0..3_u8, any::<bool>()).prop_map(
+        (answered(), seq(), amount(), fee(), 0..4_u8, 0..3_u8, any::<bool>()).prop_map(
             |(answered, original, amount_left, fee_left, from, fate, is_dispense_fault)| {
                 Fact::Reversed(Reversed {
                     answered: answered.without_merchant(),
