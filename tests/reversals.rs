@@ -8,6 +8,8 @@ mod support;
 
 #[path = "simulation/account.rs"]
 mod account;
+#[path = "simulation/cleared.rs"]
+mod cleared;
 #[path = "simulation/elements.rs"]
 mod elements;
 #[path = "simulation/oracle.rs"]

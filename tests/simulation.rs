@@ -11,6 +11,8 @@ mod support;
 mod account;
 #[path = "simulation/bank.rs"]
 mod bank;
+#[path = "simulation/cleared.rs"]
+mod cleared;
 #[path = "simulation/clearing.rs"]
 mod clearing;
 #[path = "simulation/elements.rs"]

@@ -7,7 +7,7 @@ use cekr_emv::issuer::{self, Letter, Profile, Request};
 use cekr_emv::keys::{ImkAc, Key as ChipKey};
 use cekr_issuer::{CardStatus, Channels, Now};
 
-use crate::clearing::Cleared;
+use crate::cleared::Cleared;
 use crate::elements::{fee_of, private, share};
 use crate::oracle::{PINS, Rules, Verdict, say};
 use crate::read::{Ask, Key, Place, Read, new_block};

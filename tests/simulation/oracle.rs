@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use cekr_issuer::{CardStatus, Channels, Now};
 
 use crate::account::{Account, Money, Undone};
-use crate::clearing::ClearingBook;
+use crate::cleared::ClearingBook;
 use crate::read::{Ask, Key, Read, read_key, read_money, read_reversal, stranger};
 use crate::statements::BankBook;
 use crate::support::{CardSpec, FIRST_MOK_ID, Told, luhn_holds};
