@@ -5,6 +5,9 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use cekr_emv::Pin;
+use cekr_emv::crypto::pin_block::encipher_format0;
+use cekr_emv::keys::{Key, Zpk};
 use cekr_iso8583::{CEKR87, FieldSet, Mti, View, Writer};
 use emv::contact::dol_resolve::DolResolveExt as _;
 use emv::contact::transaction::TransactionContext;
@@ -45,10 +48,19 @@ impl Switch {
         Self { child, line, http, stan: 0 }
     }
 
-    /// Sends a purchase (0200) and waits for its answer.
-    pub fn sell(&mut self, tx: &TransactionContext<'_>, chip: &[u8]) -> Answer {
+    /// Sends a purchase or a withdrawal (0200), with the PIN that the issuer is to verify, and waits
+    /// for its answer.
+    pub fn ask(
+        &mut self,
+        tx: &TransactionContext<'_>,
+        chip: &[u8],
+        online_pin: Option<&[u8]>,
+    ) -> Answer {
         self.stan += 1;
         let elements = [2, 3, 4, 7, 11, 12, 13, 14, 18, 22, 23, 25, 32, 37, 41, 42, 43, 49, 55];
+        let of_pin: &[u8] = if online_pin.is_some() { &[52, 53] } else { &[] };
+        let mut elements = [&elements[..], of_pin].concat();
+        elements.sort_unstable();
         let mut message = [0; 1024];
         let fields = FieldSet::of(&elements);
         let mut writer =
@@ -59,6 +71,7 @@ impl Switch {
         for element in elements {
             match element {
                 2 => writer.text(2, number.trim_end_matches('F').as_bytes()),
+                3 if tx.inputs.transaction_type == CASH => writer.number(3, 10_000),
                 4 => writer.number(4, tx.inputs.amount_authorised),
                 7 => writer.number(7, 1_123_120_000),
                 11 => writer.number(11, self.stan.into()),
@@ -68,6 +81,7 @@ impl Switch {
                 18 => writer.number(18, tx.terminal.merchant_category_code.into()),
                 // Chip, and a PIN can be typed.
                 22 => writer.number(22, 51),
+                25 if tx.inputs.transaction_type == CASH => writer.number(25, 2),
                 23 => writer.number(23, sequence.parse().unwrap()),
                 32 => writer.number(32, 510_206),
                 37 => writer.text(37, format!("{:012}", self.stan).as_bytes()),
@@ -75,6 +89,9 @@ impl Switch {
                 42 => writer.text(42, b"PEER           "),
                 43 => writer.text(43, b"Peer's till           Kranj           SI"),
                 49 => writer.number(49, 978),
+                52 => writer.octets(52, &pin_block(online_pin.unwrap(), &number)),
+                // Format 0, under the zone key 01.
+                53 => writer.number(53, 2_001_010_100_000_000),
                 55 => writer.octets(55, chip),
                 _ => writer.number(element, 0),
             }
@@ -127,6 +144,14 @@ impl Drop for Switch {
     }
 }
 
+/// What a pad of the acquirer's zone lets out of digits.
+fn pin_block(digits: &[u8], number: &str) -> [u8; 8] {
+    let ascii: Vec<u8> = digits.iter().map(|digit| b'0' + digit).collect();
+    let pin = Pin::parse(&ascii).unwrap();
+    let pan = number.trim_end_matches('F').parse().unwrap();
+    encipher_format0(&Key::<Zpk>::development(), &pin, pan)
+}
+
 /// DE 55: what the kernel's own resolver says of each tag, and the first cryptogram.
 pub fn chip_data(tx: &TransactionContext<'_>, first: &GenerateAcResponse) -> Vec<u8> {
     let mut data = vec![];
@@ -174,6 +199,9 @@ const RESOLVED: [(u32, u8); 12] = [
     (0x9F1E, 8),
     (0x9F41, 4),
 ];
+
+/// Tag 9C of a withdrawal.
+pub const CASH: u8 = 0x01;
 
 /// Any token will do: this switch is ours alone.
 const TOKEN: &str = "peer-terminal-operator";

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use issuer::Switch;
 use reader::Inserted;
-use till::{AMOUNT, End, Ended, Line, Till};
+use till::{AMOUNT, End, Ended, Line, Place, Till};
 
 /// The binary under test: what `CEKR` names, else the workspace's own build.
 fn cekr() -> PathBuf {
@@ -72,7 +72,7 @@ impl Drop for Shop {
 }
 
 /// Every way to verify the holder, every way to authenticate the card.
-const ALL: Till = Till { capabilities: "F8C8", line: Line::Honest };
+const ALL: Till = Till { capabilities: "F8C8", line: Line::Honest, place: Place::Shop };
 const PIN: [u8; 4] = [1, 2, 3, 4];
 
 /// GENERATE AC, EXTERNAL AUTHENTICATE, VERIFY, GET CHALLENGE and INTERNAL AUTHENTICATE.
@@ -101,6 +101,20 @@ fn it_pays_with_every_version_and_both_sides_believe_each_other() {
         // The chip is not new any more: the next purchase ends the same.
         let again = shop.sell(ALL, PIN);
         assert_eq!((again.end, shop.balance()), (End::Approved, 100_00 - 2 * AMOUNT), "{version}");
+    }
+}
+
+#[test]
+fn it_draws_cash_with_a_pin_that_the_issuer_verifies() {
+    for version in ["10", "18", "22"] {
+        let mut shop = Shop::new(&format!("cash-{version}"), version);
+        let machine = Till { capabilities: "40C8", place: Place::Cashpoint, ..ALL };
+        let ended = shop.sell(machine, [9, 9, 9, 9]);
+        assert_eq!((ended.end, ended.code.as_deref()), (End::Declined, Some("55")), "{ended:?}");
+        let ended = shop.sell(machine, PIN);
+        assert_eq!((ended.end, ended.code.as_deref()), (End::Approved, Some("00")), "{ended:?}");
+        assert_eq!(ended.cvm[..2], [0x02, 0x01], "the PIN goes online at unattended cash");
+        assert_eq!(shop.balance(), 100_00 - AMOUNT - 15_00, "{version}: with the fee");
     }
 }
 

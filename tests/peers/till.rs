@@ -8,7 +8,9 @@ use emv::contact::online_processing::{OnlineAuthorisationOutcome, OnlineAuthoris
 use emv::contact::terminal::Terminal;
 use emv::contact::transaction::TransactionInputs;
 use emv::contact::transaction_driver::Transaction;
-use emv::contact::transaction_flow::{self as flow, HostMediated, TransactionFlowStep as Step};
+use emv::contact::transaction_flow::{
+    self as flow, HostMediated, PinRequirement, TransactionFlowStep as Step,
+};
 use emv::core::application_cryptogram_type::ApplicationCryptogramType as Wish;
 use emv::core::dol::{Dol, ValueFormat};
 use emv::core::generate_ac::{GenerateAcResponse, SignatureRequest};
@@ -19,7 +21,7 @@ use emv::core::tlv::Tlv;
 use emv::de::authorisation_response_code::AuthorisationResponseCode;
 use emv::de::cryptogram_information_data::ApplicationCryptogramType as Kind;
 
-use crate::issuer::{Answer, Switch, chip_data};
+use crate::issuer::{Answer, CASH, Switch, chip_data};
 use crate::reader::Inserted;
 
 type Transact<'t, 'c> = Transaction<'t, &'c mut Inserted, HostMediated>;
@@ -58,6 +60,16 @@ pub struct Till {
     pub capabilities: &'static str,
     /// Whether the issuer's answer is changed on its way.
     pub line: Line,
+    pub place: Place,
+}
+
+/// Where it stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// A machine in a wall.
+    Cashpoint,
+    /// A shop with somebody in it.
+    Shop,
 }
 
 /// The line between till and switch.
@@ -73,12 +85,18 @@ pub enum Line {
 
 impl Till {
     fn terminal(self) -> Terminal {
+        let (kind, can, category) = match self.place {
+            Place::Cashpoint => ("14", "8000F0A001", "6011"),
+            Place::Shop => ("22", "6000F0A001", "5411"),
+        };
         let settings = TERMINAL.replace("CAPABILITIES", self.capabilities);
+        let settings = settings.replace("KIND", kind).replace("CAN", can);
+        let applications = APPLICATIONS.replace("CATEGORY", category);
         let settings = TerminalConfig::parse(&settings).unwrap();
-        assemble_terminal(&settings, &AidsConfig::parse(APPLICATIONS).unwrap()).unwrap()
+        assemble_terminal(&settings, &AidsConfig::parse(&applications).unwrap()).unwrap()
     }
 
-    /// One purchase, from the selection to the last script.
+    /// One purchase, or cash at a cashpoint, from the selection to the last script.
     pub fn sell(self, chip: &mut Inserted, switch: &mut Switch, pin: &[u8], number: u32) -> Ended {
         let terminal = self.terminal();
         let inputs = TransactionInputs {
@@ -88,17 +106,18 @@ impl Till {
             transaction_currency_exponent: 2,
             transaction_date: [0x26, 0x11, 0x23],
             transaction_time: [0x12, 0x00, 0x00],
-            transaction_type: 0x00,
+            transaction_type: if self.place == Place::Cashpoint { CASH } else { 0x00 },
             transaction_sequence_counter: number,
             unpredictable_number: (number ^ 0x5EED_C0DE).to_be_bytes(),
         };
         chip.reset();
         let mut tx = Transaction::new(chip, &terminal, inputs, HostMediated);
-        let mut code = None;
+        let (mut code, mut online_pin) = (None, None);
         let mut step = flow::start(&mut tx, &authorities(), &[], &[], Some(50)).unwrap();
         let end = loop {
             step = match step {
-                Step::CardholderVerification { .. } => {
+                Step::CardholderVerification { requirement } => {
+                    online_pin = (requirement == PinRequirement::OnlinePin).then_some(pin);
                     flow::submit_pin(&mut tx, &authorities(), Some(50), pin, |padding| {
                         padding.fill(0xA5);
                         true
@@ -107,7 +126,7 @@ impl Till {
                 }
                 Step::OnlineRequest { first_generate_ac: first } => {
                     let answer = (self.line != Line::Down)
-                        .then(|| switch.sell(&tx.ctx, &chip_data(&tx.ctx, &first)));
+                        .then(|| switch.ask(&tx.ctx, &chip_data(&tx.ctx, &first), online_pin));
                     code = answer.as_ref().map(|got| String::from_utf8_lossy(&got.code).into());
                     self.complete(&mut tx, &first, answer.as_ref())
                 }
@@ -250,22 +269,22 @@ fn authorities() -> Vec<CaPublicKey> {
     known.iter().map(key).collect()
 }
 
-/// Cents of each purchase.
+/// Cents of each transaction.
 pub const AMOUNT: u64 = 24_90;
 
-/// A till of an attended shop in Slovenia.
+/// A terminal in Slovenia.
 const TERMINAL: &str = r#"
 ifd_serial_number = "PEERTILL"
 terminal_country_code = 705
-terminal_type = "22"
+terminal_type = "KIND"
 terminal_capabilities = "E0CAPABILITIES"
-additional_terminal_capabilities = "6000F0A001"
+additional_terminal_capabilities = "CAN"
 "#;
 
 /// Every purchase goes online; the card's own codes say the rest.
 const APPLICATIONS: &str = r#"
 [defaults]
-merchant_category_code = 5411
+merchant_category_code = CATEGORY
 merchant_identifier = "PEER TERMINAL01"
 merchant_name_and_location = "Peer, Kranj"
 terminal_identification = "PEER0001"
