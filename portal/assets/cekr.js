@@ -47,3 +47,10 @@ async function answerWithPasskey(form) {
 
 // The stream says that the session is over: what the page shows is for nobody any more.
 document.addEventListener("signed-out", () => location.reload());
+
+// The page without a network, for whoever uses the installed website: a page asks by `data-worker`.
+if (document.querySelector("[data-worker]") && "serviceWorker" in navigator) {
+  const worker = { createScriptURL: () => "/worker.js" };
+  const made = window.trustedTypes ? trustedTypes.createPolicy("cekr", worker) : worker;
+  navigator.serviceWorker.register(made.createScriptURL("")).catch(() => {});
+}

@@ -25,6 +25,7 @@ use crate::Portal;
 use crate::identity::{Action, SignedIn, Watching, cards_of, held_card};
 use crate::page::failed::Failed;
 use crate::page::{Page, show};
+use controls::Back;
 use history::{Line, lines};
 use merchants::Merchants;
 use shown::Shown;
@@ -79,6 +80,8 @@ struct OfCard {
     is_fresh: bool,
     /// The most cash that what is available covers with its fee.
     cash_max: String,
+    /// Where its buttons lead back to.
+    back: Back,
 }
 
 /// `GET /cards/{id}`
@@ -115,7 +118,8 @@ async fn write_card(
     let lines = lines(&page.say, &items, &Merchants::of_card(portal, id).await?);
     let is_fresh = who.may(Action::Tick, portal.durable().now().unix_ms).is_ok();
     let cash_max = page.say.money(&fee::withdrawal_max(card.available_cents));
-    Ok(show(StatusCode::OK, &OfCard { page, card, lines, has_more, is_fresh, cash_max }))
+    let back = Back::Card;
+    Ok(show(StatusCode::OK, &OfCard { page, card, lines, has_more, is_fresh, cash_max, back }))
 }
 
 #[derive(Template)]
@@ -154,7 +158,7 @@ async fn whole_history(
 }
 
 /// A card as its page shows it, durable.
-async fn shown(portal: &Portal, page: &Page, id: CardId) -> Result<Shown, Failed> {
+pub(crate) async fn shown(portal: &Portal, page: &Page, id: CardId) -> Result<Shown, Failed> {
     let card = portal.durable().told(portal.durable().control().card(id)).await?;
     Ok(Shown::of(&card, &page.say))
 }

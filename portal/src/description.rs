@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use crate::card::{api, own_limits};
-use crate::{identity, loads, statements, webhooks};
+use crate::{identity, kranj, loads, statements, webhooks};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -50,6 +50,7 @@ pub(crate) fn openapi() -> Value {
         "components": { "schemas": schemas, "securitySchemes": { "holder": holder } },
     });
     add(&mut website, loads::openapi());
+    add(&mut website, kranj::openapi());
     add(&mut website, statements::openapi());
     add(&mut website, identity::openapi());
     add(&mut website, webhooks::openapi());

@@ -13,6 +13,7 @@ pub mod db;
 mod description;
 pub mod desk;
 pub mod identity;
+pub mod kranj;
 pub mod loads;
 pub mod outbound;
 pub mod page;
@@ -119,6 +120,7 @@ impl Portal {
             .merge(identity::routes())
             .merge(card::routes())
             .merge(desk::routes())
+            .merge(kranj::routes())
             .merge(loads::routes())
             .merge(statements::routes())
             .merge(webhooks::routes())
@@ -134,7 +136,10 @@ impl Portal {
         self.inner.webhooks.begin();
         Extension {
             pages: Some(pages),
-            anyone: loads::open_routes().merge(card::api::routes(self)).with_state(self.clone()),
+            anyone: loads::open_routes()
+                .merge(card::api::routes(self))
+                .merge(kranj::api::routes(self))
+                .with_state(self.clone()),
             operator: operator.with_state(self.clone()),
             uploads: statements::upload_routes().with_state(self.clone()),
             openapi: description::openapi(),

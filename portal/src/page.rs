@@ -56,6 +56,7 @@ impl Page {
         match self.signed_in {
             Some(_) => &[
                 ("/cards", "menu-cards"),
+                ("/kranj", "menu-kranj"),
                 ("/load", "menu-load"),
                 ("/fee", "menu-fee"),
                 ("/devices", "menu-devices"),

@@ -16,11 +16,42 @@ use crate::identity::{Action, LocalPath, Posted, SignedIn, StepUp, held_card};
 use crate::page::failed::Failed;
 use crate::page::{Page, show};
 
+/// The page that a button stands on, and leads back to.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Back {
+    /// The card's own.
+    #[default]
+    Card,
+    /// Smart Kranj.
+    Kranj,
+}
+
+impl Back {
+    /// The name in forms.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Card => "card",
+            Self::Kranj => "kranj",
+        }
+    }
+
+    fn to(self, token: &str) -> Response {
+        match self {
+            Self::Card => to_card(token),
+            Self::Kranj => Redirect::to(&format!("/kranj/{token}")).into_response(),
+        }
+    }
+}
+
 /// The form of a switch.
 #[derive(Deserialize)]
 pub struct Ticked {
     channel: Channel,
     ticked: bool,
+    #[serde(default)]
+    back: Back,
 }
 
 /// `POST /cards/{id}/channels`
@@ -44,7 +75,7 @@ pub async fn set_channel(
     let patch = ticked.channel.patch(ticked.ticked);
     let control = portal.durable().control();
     portal.durable().told(control.set_channels(id, patch, now)).await?;
-    Ok(to_card(&token))
+    Ok(ticked.back.to(&token))
 }
 
 #[derive(Template)]
@@ -88,6 +119,13 @@ pub async fn turn_on(
 #[derive(Deserialize)]
 pub struct Nothing {}
 
+/// A button that says where it stands.
+#[derive(Deserialize)]
+pub struct Pressed {
+    #[serde(default)]
+    back: Back,
+}
+
 /// `POST /cards/{id}/lock`
 ///
 /// # Errors
@@ -96,13 +134,13 @@ pub async fn lock(
     State(portal): State<Portal>,
     who: SignedIn,
     Path(token): Path<String>,
-    Posted(Nothing {}): Posted<Nothing>,
+    Posted(Pressed { back }): Posted<Pressed>,
 ) -> Result<Response, Failed> {
     let id = held_card(&portal, &who, &token).await?;
     let now = portal.durable().now();
     who.may(Action::Lock, now.unix_ms)?;
     portal.durable().told(portal.durable().control().lock(id, now)).await?;
-    Ok(to_card(&token))
+    Ok(back.to(&token))
 }
 
 #[derive(Template)]

@@ -34,6 +34,10 @@ static ASSETS: &[Asset] = &[
     asset!("cekr.css", CSS, "cekr.css"),
     asset!("cekr.js", SCRIPT, "cekr.js"),
     asset!("icon.svg", PICTURE, "icon.svg"),
+    asset!("icon-180.png", PNG, "icon-180.png"),
+    asset!("icon-192.png", PNG, "icon-192.png"),
+    asset!("icon-512.png", PNG, "icon-512.png"),
+    asset!("icon-maskable-512.png", PNG, "icon-maskable-512.png"),
     asset!("htmx.js", SCRIPT, "htmx/htmx.min.js"),
     asset!("hx-csp.js", SCRIPT, "htmx/hx-csp.min.js"),
     asset!("hx-sse.js", SCRIPT, "htmx/hx-sse.min.js"),
@@ -83,4 +87,5 @@ fn mark(octets: &[u8]) -> String {
 const MARK_OCTETS: usize = 6;
 const CSS: &str = "text/css; charset=utf-8";
 const PICTURE: &str = "image/svg+xml";
+const PNG: &str = "image/png";
 const SCRIPT: &str = "text/javascript; charset=utf-8";

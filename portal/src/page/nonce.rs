@@ -38,8 +38,8 @@ impl fmt::Display for Nonce {
 /// CSP Level 3 asks for at least 128 bits.
 const NONCE_OCTETS: usize = 18;
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-     font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types htmx";
+     font-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types htmx cekr";
 
 #[cfg(test)]
 mod tests {

@@ -175,6 +175,7 @@ macro_rules! texts {
             include_str!(concat!("../../texts/", $language, "/identity.ftl")),
             include_str!(concat!("../../texts/", $language, "/card.ftl")),
             include_str!(concat!("../../texts/", $language, "/desk.ftl")),
+            include_str!(concat!("../../texts/", $language, "/kranj.ftl")),
             include_str!(concat!("../../texts/", $language, "/loads.ftl")),
             include_str!(concat!("../../texts/", $language, "/statements.ftl")),
             include_str!(concat!("../../texts/", $language, "/webhooks.ftl")),

@@ -61,7 +61,8 @@ impl Site {
 
     /// The same with a last word on the website's settings.
     pub fn with(change: impl FnOnce(&mut Settings)) -> Site {
-        let mut config = Config::parse("", "test").unwrap();
+        let sample = include_str!("../../../advantage.toml");
+        let mut config = Config::parse(sample, "test").unwrap();
         let free = Address::parse("127.0.0.1:0").unwrap();
         config.listener.first_mut().addr = free.clone();
         config.http.addr = free;
