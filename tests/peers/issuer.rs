@@ -48,8 +48,8 @@ impl Switch {
         Self { child, line, http, stan: 0 }
     }
 
-    /// Sends a purchase or a withdrawal (0200), with the PIN that the issuer is to verify, and waits
-    /// for its answer.
+    /// Sends a purchase or a withdrawal (0200), with the PIN that the issuer is to verify, and
+    /// waits for its answer.
     pub fn ask(
         &mut self,
         tx: &TransactionContext<'_>,
