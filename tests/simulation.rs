@@ -15,6 +15,10 @@ mod bank;
 mod cleared;
 #[path = "simulation/clearing.rs"]
 mod clearing;
+#[path = "simulation/confirmed.rs"]
+mod confirmed;
+#[path = "simulation/consent.rs"]
+mod consent;
 #[path = "simulation/elements.rs"]
 mod elements;
 #[path = "simulation/oracle.rs"]
@@ -36,7 +40,7 @@ use std::sync::Arc;
 
 use cekr_iso8583::View;
 use cekr_issuer::entry::{LoadSource, Reference};
-use cekr_issuer::policy::{AbroadScope, Abuse, CashpointRequires};
+use cekr_issuer::policy::{AbroadScope, Abuse, CashpointRequires, EcommerceRequires};
 use cekr_issuer::{Amount, CardStatus, Channels, EntryBytes, Policy, Seq};
 use cekr_switch::checkpoint::{self, Keeper};
 use cekr_switch::control::{ChannelsPatch, Report};
@@ -89,6 +93,7 @@ fn every_answer_and_every_balance_is_what_the_rules_say() {
             run.happens(&mut world, event, &place);
             run.bank_step(&mut world, &place);
             run.clearing_step(&mut world, &place);
+            run.confirm_step(&mut world, &place);
             // Seldom: it enters what fell due, which is otherwise left to the next request.
             if step % COMPARED_EACH == seed % COMPARED_EACH {
                 run.compare_money(&world, &place);
@@ -162,6 +167,11 @@ fn policy_of(rules: &Rules) -> Policy {
             CashpointRequires::ChipAndPin
         } else {
             CashpointRequires::Any
+        },
+        ecommerce_requires: if rules.confirms {
+            EcommerceRequires::Confirmation
+        } else {
+            EcommerceRequires::Tick
         },
         limits: if rules.limits { lenient.limits } else { no_limits() },
         ..lenient
@@ -264,6 +274,15 @@ impl Run {
             let pans: Vec<u64> = world.cards.iter().map(|card| card.pan).collect();
             let (bank, oracle) = (&self.bank, &mut self.oracle);
             bank::happens(bank, oracle, &pans, self.may_refuse, &event, place);
+        }
+    }
+
+    /// A step of a confirmation, if there is one.
+    fn confirm_step(&mut self, world: &mut World, place: &str) {
+        if let Some(event) = world.confirm_step() {
+            self.tells(&|| format!("{place}: {event:?}"));
+            let both = (&self.bank, &mut self.oracle);
+            confirmed::happens(both, world, self.may_refuse, event, place);
         }
     }
 
@@ -496,6 +515,9 @@ impl Crashing {
             self.record();
             self.snapshots.push_back((self.journal().appended(), self.run.oracle.clone()));
         }
+        self.run.confirm_step(world, place);
+        self.record();
+        self.snapshots.push_back((self.journal().appended(), self.run.oracle.clone()));
         self.release(world);
         match world.draw(100) {
             0..=3 => self.crash(world, place),

@@ -531,3 +531,16 @@ fn sums_and_records_survive_a_checkpoint() {
     assert_eq!(restored.contactless().sum().minor(), 7_00);
     assert!(restored.sealed(number(1)).is_some());
 }
+
+#[test]
+fn a_small_purchase_that_was_taken_back_leaves_what_a_checkpoint_leaves() {
+    let mut bank = Bank::new(CEKR87_BE2, confirmed_only(), &[ana()]);
+    let told = purchase_online(&ana(), 1, 4_20);
+    assert_eq!(bank.ask(&told).code(), "00");
+    assert_eq!(bank.ask(&reversal(&told, 400, 2)).code(), "00");
+    let card = bank.control.find("ana").unwrap();
+    let card = bank.shard().cards().by_id(card).unwrap().lock().clone();
+    let mut octets = Vec::new();
+    cekr_issuer::snapshot::encode(&card, &mut octets);
+    assert_eq!(cekr_issuer::snapshot::decode(&octets), Ok(card));
+}

@@ -575,6 +575,7 @@ impl Card {
             (Some(Counted::Contactless { epoch }), _) => self.contactless.take_back(amount, epoch),
             (Some(Counted::Remote { epoch }), Some(rare)) => {
                 rare.confirmations.unasked.take_back(amount, epoch);
+                self.forget_empty();
             }
             (Some(Counted::Remote { .. }) | None, _) => {}
         }

@@ -8,6 +8,7 @@ use cekr_emv::keys::{ImkAc, Key as ChipKey};
 use cekr_issuer::{CardStatus, Channels, Now};
 
 use crate::cleared::Cleared;
+use crate::consent::Record;
 use crate::elements::{fee_of, private, share};
 use crate::oracle::{PINS, Rules, Verdict, say};
 use crate::read::{Ask, Key, Place, Read, new_block};
@@ -46,6 +47,12 @@ pub struct Account {
     reversed_early: Vec<(String, String, String)>,
     /// What clearing brought beside all lines.
     pub brought: u64,
+    /// What the holder was asked to confirm.
+    pub records: Vec<Record>,
+    /// How often the holder was asked and agreed.
+    pub asked_times: u32,
+    /// Paid online since then without being asked, cents.
+    pub unasked: u64,
 }
 
 /// Money that came in.
@@ -106,6 +113,8 @@ pub struct Line {
     pub at_ms: u64,
     /// What the network's file did to it.
     pub clearing: Cleared,
+    /// Paid without being asked: after how many times, and how much.
+    pub unasked: Option<(u32, u64)>,
 }
 
 impl Line {
@@ -183,10 +192,14 @@ impl Account {
             opening: i128::from(card.balance),
             reversed_early: Vec::new(),
             brought: 0,
+            records: Vec::new(),
+            asked_times: 0,
+            unasked: 0,
         }
     }
 
     pub fn expire(&mut self, now: Now) {
+        self.expire_records(now);
         for line in &mut self.lines {
             if matches!(line.money, Money::Held { until } if until <= now.unix_ms) {
                 line.money = Money::Expired;
@@ -349,7 +362,11 @@ impl Account {
             }
             self.lines[at].faulted_at = Some(now.unix_ms);
         }
+        let was_open = self.lines[at].left > 0;
         let cents = self.lines[at].keep(kept);
+        if was_open && self.lines[at].left == 0 {
+            self.take_back_unasked(at);
+        }
         Undone::Given { cents, class, from }
     }
 
@@ -452,6 +469,7 @@ impl Account {
             is_estimate: false,
             faulted_at,
             clearing: Cleared::default(),
+            unasked: hold.unasked_of(posted),
             ..hold
         };
         line.fee_left = if has_fee { fee_of(line.cash_of(posted)) } else { 0 };
@@ -601,6 +619,10 @@ impl Account {
         }
         let forgiven = self.judge_pin(read, needs_chip || ask == Ask::PinChange)?;
         let approved = Verdict { has_auth_code: true, ..say("00") };
+        let value = self.value(read);
+        if !matches!(ask, Ask::Purchase | Ask::Withdrawal) {
+            value.clone()?;
+        }
         if ask == Ask::PinChange {
             let new = new_block(read.told).unwrap();
             let pin = self.blocks.get(&new).copied().ok_or(say("81"))?;
@@ -620,7 +642,10 @@ impl Account {
         if rules.limits && self.limited {
             self.judge_limits(read, now)?;
         }
-        self.judge_funds(read, ask, now, rules, forgiven)
+        let ground = self.ground(read, ask, rules, value?)?;
+        let verdict = self.judge_funds(read, ask, now, rules, forgiven)?;
+        self.rests_on(ground);
+        Ok(verdict)
     }
 
     fn judge_channels(&self, read: &Read<'_>, rules: &Rules) -> Result<(), Verdict> {
@@ -793,6 +818,7 @@ impl Account {
             faulted_at: None,
             at_ms: now.unix_ms,
             clearing: Cleared::default(),
+            unasked: None,
         });
     }
 }

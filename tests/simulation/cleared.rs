@@ -121,6 +121,7 @@ impl Account {
             faulted_at,
             // Its own code is told to nobody.
             auth_code: String::new(),
+            unasked: self.lines[first].unasked_of(posted),
             clearing: Cleared { is_settled: true, ..Cleared::default() },
             ..self.lines[first].clone()
         });
@@ -157,6 +158,7 @@ impl Account {
             is_estimate: false,
             refund_of: None,
             faulted_at: None,
+            unasked: None,
             at_ms: now.unix_ms,
             clearing: Cleared { is_settled: true, is_forced: true, ..Cleared::default() },
         });

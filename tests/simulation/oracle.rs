@@ -10,6 +10,7 @@ use cekr_issuer::{CardStatus, Channels, Now};
 
 use crate::account::{Account, Money, Undone};
 use crate::cleared::ClearingBook;
+use crate::confirmed::{Shown, Step};
 use crate::read::{Ask, Key, Read, read_key, read_money, read_reversal, stranger};
 use crate::statements::BankBook;
 use crate::support::{CardSpec, FIRST_MOK_ID, Told, luhn_holds};
@@ -26,6 +27,8 @@ pub struct Rules {
     pub chip_at_cashpoints: bool,
     /// So many dispense faults of a card within thirty days, and the last one is disputed.
     pub dispense_faults: u32,
+    /// Whether web shops must bring what the holder confirmed.
+    pub confirms: bool,
     /// Whether any limit applies.
     pub limits: bool,
     /// Whether the format says what stands in DE 48.
@@ -377,6 +380,11 @@ impl Oracle {
             account.status = as_status;
         }
         is_possible
+    }
+
+    /// A step of a confirmation; tells whether it is possible.
+    pub fn confirm(&mut self, pan: u64, step: Step, shown: &Shown, now: Now) -> bool {
+        self.accounts.get_mut(&pan).unwrap().confirm(step, shown, now)
     }
 
     /// Loads money; tells whether that is possible.

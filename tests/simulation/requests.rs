@@ -25,6 +25,7 @@ impl World {
         let told = self.kind(&card, stan, cents);
         let told = self.oddity(told, &card);
         let told = self.inserted(told, &card);
+        let told = self.with_value(told, &card);
         let terminal = told.text(41).unwrap_or("POS00001")[..3].to_owned();
         let till = self.random.below(3) + 1;
         told.with(7, self.transmitted()).with(41, format!("{terminal}{till:05}"))

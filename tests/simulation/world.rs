@@ -11,6 +11,7 @@ use cekr_terminal_sim::random::Random;
 
 use crate::bank::BankDraws;
 use crate::clearing::ClearingDraws;
+use crate::confirmed::Confirming;
 use crate::oracle::{PINS, Rules};
 use crate::support::{
     CardSpec, DAY_MS, DIALECTS, Dialect, Told, actual, after_ms, original_of, pan_of, pin_block,
@@ -55,6 +56,8 @@ pub struct World {
     pub(crate) clearing: Option<ClearingDraws>,
     /// Chips that seal, in some worlds: what they draw from, and where each has come to.
     pub(crate) chips: Option<(Random, BTreeMap<u64, u16>)>,
+    /// Holders who confirm what they buy, in some worlds.
+    pub(crate) confirming: Option<Confirming>,
 }
 
 /// A request that went out.
@@ -91,12 +94,14 @@ impl World {
     /// The world of a seed.
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
+        let confirming = Confirming::new(seed);
         let rules = Rules {
             abroad_with_card_only: random.per_mille(250),
             cashback_fee: random.per_mille(250),
             chip_at_cashpoints: random.per_mille(250),
             dispense_faults: if random.per_mille(750) { 3 } else { 0 },
             limits: random.per_mille(700),
+            confirms: confirming.is_some(),
             private_is_tagged: false,
         };
         let cards = (0..CARDS).map(|number| card(number, &mut random)).collect();
@@ -118,6 +123,7 @@ impl World {
             bank: BankDraws::new(seed),
             clearing: ClearingDraws::new(seed),
             chips: matches!(seed % 8, 2 | 5).then(|| (Random::new(!seed), BTreeMap::new())),
+            confirming,
         }
     }
 

@@ -481,8 +481,13 @@ impl Card {
 
     pub(super) fn apply_confirmation(&mut self, entry: &Entry, step: &ConfirmationStep) {
         self.rare.get_or_insert_default().confirmations.apply(entry.at, step);
-        self.rare = self.rare.take().filter(|rare| **rare != Rare::default());
+        self.forget_empty();
         self.due_first = self.next_due();
+    }
+
+    /// A card that has nothing rare any more has no box for it: a checkpoint keeps none either.
+    pub(super) fn forget_empty(&mut self) {
+        self.rare = self.rare.take().filter(|rare| **rare != Rare::default());
     }
 
     /// A purchase has used up a confirmation; tells whether the holder had been asked of nothing.

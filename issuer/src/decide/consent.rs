@@ -14,7 +14,7 @@ use crate::money::Amount;
 use crate::policy::{EcommerceRequires, Policy};
 use crate::proof::{CavvProof, Proofs};
 use crate::reason::Reason;
-use crate::request::Request;
+use crate::request::{Ask, Request};
 use crate::time::Now;
 
 /// How far the holder's consent is judged.
@@ -84,7 +84,8 @@ fn confirms(request: &Request, proofs: &Proofs, card: &Card, now: Now, policy: &
         return false;
     };
     // Who reads a chip has the card at hand: such a message has no place for a record.
-    let is_online = request.takes_money() && request.is_not_present() && !request.has_chip_data;
+    let is_purchase = matches!(request.ask, Ask::Increment(_) | Ask::Purchase);
+    let is_online = is_purchase && request.is_not_present() && !request.has_chip_data;
     let Some(record) = card.sealed(number).filter(|_| is_online) else {
         return false;
     };
