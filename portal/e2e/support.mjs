@@ -5,12 +5,15 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { once } from "node:events";
 import { promisify } from "node:util";
+import { randomUUID } from "node:crypto";
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
 export const cekr = process.env.CEKR ?? new URL("../../target/debug/cekr", import.meta.url).pathname;
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const run = promisify(execFile);
+/** The operator's, of these switches alone. */
+const token = randomUUID();
 /** Each page's own session: a second one would take the authenticator with it when it ends. */
 const sessions = new WeakMap();
 
@@ -19,7 +22,7 @@ export async function openSwitch(more = [], durability = "none", env = {}) {
   const child = spawn(cekr, [
     "serve", "--sandbox", "--durability", durability, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0",
     ...more,
-  ], { stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, ...env } });
+  ], { stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, CEKR_OPERATOR_TOKEN: token, ...env } });
   const [line] = await once(createInterface({ input: child.stdout }), "line");
   const ready = JSON.parse(line);
   return {
@@ -30,6 +33,10 @@ export async function openSwitch(more = [], durability = "none", env = {}) {
       const args = ["purchase", "--card", card, "--amount", amount, "--country", country,
         "--to", ready.iso8583, "--expect", expect, "--pin", "1234", "--json"];
       await run(cekr, ["pos", ...args]);
+    },
+    /** Posts a clearing file, as the operator. */
+    async clear(file) {
+      await run(cekr, ["clear", file, "--api", ready.http, "--token", token]);
     },
     async withdraw({ card, amount, expect }) {
       await run(cekr, ["atm", "withdraw", "--card", card, "--amount", amount, "--to", ready.iso8583,
