@@ -31,7 +31,17 @@ pub(crate) fn portal(server: &Server, config: &Config, sandbox: bool) -> Result<
     let (database, payee) = (database(config)?, payee(config)?);
     let (outbound, rekono) = (outbound(config, sandbox), rekono(config));
     let audit_head = audit_head(config);
-    let settings = Settings { audit_head, database, public_url, sandbox, rekono, payee, outbound };
+    let results_url = config.portal.results_url.clone();
+    let settings = Settings {
+        audit_head,
+        database,
+        public_url,
+        sandbox,
+        rekono,
+        payee,
+        outbound,
+        results_url,
+    };
     let opened = server.block_on(Portal::open(server.durable().clone(), settings));
     opened.map_err(|error| error.to_string())
 }

@@ -54,3 +54,21 @@ if (document.querySelector("[data-worker]") && "serviceWorker" in navigator) {
   const made = window.trustedTypes ? trustedTypes.createPolicy("cekr", worker) : worker;
   navigator.serviceWorker.register(made.createScriptURL("")).catch(() => {});
 }
+
+// A page that waits for something elsewhere: `data-wait` answers when it has come to its end.
+async function waitForEnd(place) {
+  for (;;) {
+    try {
+      const answer = await fetch(place);
+      if (answer.ok && (await answer.json()).ended) return void location.reload();
+      if (answer.ok) continue;
+    } catch {
+      // The page comes again by itself.
+    }
+    return;
+  }
+}
+for (const form of document.querySelectorAll("form[data-wait]")) waitForEnd(form.dataset.wait);
+
+// A form that sends the browser on by itself.
+for (const form of document.querySelectorAll("form[data-send]")) form.submit();

@@ -29,6 +29,7 @@ use axum::routing::{get, post};
 use cekr_switch::control::Durable;
 use cekr_switch::http::Extension;
 
+use acs::Acs;
 use card::live::Streams;
 use db::{Database, DatabaseError};
 use identity::Identity;
@@ -47,6 +48,7 @@ pub struct Portal {
 }
 
 struct Inner {
+    acs: Acs,
     durable: Durable,
     database: Database,
     identity: Identity,
@@ -89,6 +91,7 @@ impl Portal {
         let loads = Loads::open(&durable, &database, &settings).await;
         let (streams, desk) = (Streams::default(), StatementDesk::default());
         let inner = Inner {
+            acs: Acs::default(),
             durable,
             database,
             identity,
@@ -107,6 +110,7 @@ impl Portal {
         }
         tokio::spawn(statements::projection::follow(portal.clone()));
         tokio::spawn(webhooks::follow(portal.clone()));
+        tokio::spawn(acs::follow(portal.clone()));
         Ok(portal)
     }
 
@@ -117,6 +121,7 @@ impl Portal {
             .route("/", get(page::home))
             .route("/language", post(page::language::choose))
             .route("/assets/{name}", get(assets::show))
+            .merge(acs::routes())
             .merge(identity::routes())
             .merge(card::routes())
             .merge(desk::routes())
@@ -136,7 +141,8 @@ impl Portal {
         self.inner.webhooks.begin();
         Extension {
             pages: Some(pages),
-            anyone: loads::open_routes()
+            anyone: acs::open_routes()
+                .merge(loads::open_routes())
                 .merge(card::api::routes(self))
                 .merge(kranj::api::routes(self))
                 .with_state(self.clone()),
@@ -144,6 +150,11 @@ impl Portal {
             uploads: statements::upload_routes().with_state(self.clone()),
             openapi: description::openapi(),
         }
+    }
+
+    /// The access control server.
+    pub(crate) fn acs(&self) -> &Acs {
+        &self.inner.acs
     }
 
     /// The cards.

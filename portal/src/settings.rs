@@ -18,6 +18,8 @@ pub struct Settings {
     pub payee: cekr_bank::upn::Payee,
     /// Calls to others.
     pub outbound: crate::outbound::OutboundSettings,
+    /// Where results of online purchases go; empty: to a shop on this machine that a message names.
+    pub results_url: String,
     /// An OpenID Connect provider beside passkeys, if there is one.
     pub rekono: Option<Rekono>,
 }

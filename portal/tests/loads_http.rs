@@ -78,6 +78,7 @@ impl World {
             rekono: None,
             payee: Payee::default(),
             outbound: OutboundSettings::default(),
+            results_url: String::new(),
         };
         let portal = server.block_on(Portal::open(server.durable().clone(), settings)).unwrap();
         server.extend(portal.extension());

@@ -33,6 +33,9 @@ use Whose::{Anyone, CallOfHolder, Holder, Link, Operator, Own};
 /// Every route with an id in it but the desks', which all need an operator. Where the test below
 /// fails, the new route gets its line here.
 const ROUTES: &[(Whose, &str, &str)] = &[
+    (Link, "GET", "/3ds/challenge/{id}"),
+    (Link, "POST", "/3ds/challenge/{id}/cancel"),
+    (Link, "GET", "/3ds/challenge/{id}/end"),
     (Anyone, "GET", "/assets/{name}"),
     (Holder, "GET", "/cards/{id}"),
     (Holder, "POST", "/cards/{id}/channels"),

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use crate::card::Card;
 use crate::cashpoint::{Cashpoint, CashpointEvent};
 use crate::clock::{Clock, Stopwatch};
-use crate::form::Original;
+use crate::form::{Authentication, Original};
 use crate::link::matcher::Unmatched;
 use crate::link::{CloseCause, Link, LinkAction, LinkConfig, LinkEvent, Ticket};
 use crate::outcome::Outcome;
@@ -380,7 +380,19 @@ impl ShopTerminal {
 
     /// An order of so many cents.
     pub async fn buy(&mut self, card: &Card, amount: u64, cvv2: Option<[u8; 3]>) -> Outcome {
-        self.transact(ShopForm::Buy { card: card.clone(), amount, cvv2 }).await
+        self.transact(ShopForm::Buy { card: card.clone(), amount, cvv2, given: None }).await
+    }
+
+    /// The same with what the card's issuer gave for it.
+    pub async fn buy_authenticated(
+        &mut self,
+        card: &Card,
+        amount: u64,
+        cvv2: Option<[u8; 3]>,
+        given: Authentication,
+    ) -> Outcome {
+        let given = Some(given);
+        self.transact(ShopForm::Buy { card: card.clone(), amount, cvv2, given }).await
     }
 
     /// A refund of so many cents.

@@ -14,6 +14,8 @@
 //! | balance | 0200 | 310000 | as the terminal |
 //! | PIN change | 0100 | 920000 | as the terminal |
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use cekr_emv::pin::Pin;
 use cekr_iso8583::Mti;
 
@@ -181,11 +183,45 @@ pub fn purchase(place: &Place, tender: &Tender, amount: u64, cashback: Option<u6
     }
 }
 
-/// Purchase in a web shop, 0100: ECI 07, and CVV2 when the buyer typed it.
+/// What a shop got from the card's issuer before it asks for the money.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Authentication {
+    /// The electronic commerce indicator, two digits.
+    pub eci: [u8; 2],
+    /// The authentication value (CAVV).
+    pub cavv: [u8; 20],
+}
+
+/// Order in a web shop, 0100: the number is typed, and nobody has confirmed it.
 #[must_use]
 pub fn web_purchase(place: &Place, card: &Card, amount: u64, cvv2: Option<[u8; 3]>) -> Message {
+    order(place, card, amount, b"420207".to_vec(), cvv2)
+}
+
+/// The same with what the issuer gave for it: DE 48 ids 42 and 43.
+#[must_use]
+pub fn authenticated_purchase(
+    place: &Place,
+    card: &Card,
+    amount: u64,
+    cvv2: Option<[u8; 3]>,
+    given: &Authentication,
+) -> Message {
+    let mut private = b"4202".to_vec();
+    private.extend_from_slice(&given.eci);
+    private.extend_from_slice(b"4328");
+    private.extend_from_slice(STANDARD.encode(given.cavv).as_bytes());
+    order(place, card, amount, private, cvv2)
+}
+
+fn order(
+    place: &Place,
+    card: &Card,
+    amount: u64,
+    mut private: Vec<u8>,
+    cvv2: Option<[u8; 3]>,
+) -> Message {
     let tender = Tender::new(card.clone(), Entry::Ecommerce);
-    let mut private = b"420207".to_vec();
     if let Some(cvv2) = cvv2 {
         private.extend_from_slice(b"9203");
         private.extend_from_slice(&cvv2);

@@ -46,4 +46,5 @@ pub mod reply;
 #[cfg(feature = "screen")]
 pub mod screen;
 pub mod shop;
+pub mod three_ds;
 pub mod world;

@@ -9,6 +9,7 @@
 //! let noon = Moment::from_unix_ms(1_795_341_600_000); // 2026-11-22T10:00:00Z
 //! assert_eq!(noon.transmission(), 1_122_100_000);
 //! assert_eq!(noon.local_time(), 110_000);
+//! assert_eq!(noon.utc(), 20_261_122_100_000);
 //! ```
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -46,6 +47,13 @@ impl Moment {
         let seconds = self.0 / 1000;
         let date = Date::of_day(seconds / DAY_S);
         (date.month * 100 + date.day) * 1_000_000 + clock(seconds)
+    }
+
+    /// Year, month, day and time in UTC as a number of fourteen digits.
+    #[must_use]
+    pub const fn utc(self) -> u64 {
+        let year = Date::of_day(self.0 / 1000 / DAY_S).year;
+        year as u64 * 10_000_000_000 + self.transmission() as u64
     }
 
     /// DE 12: `hhmmss` in Central European Time as a number.

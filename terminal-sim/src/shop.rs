@@ -1,10 +1,13 @@
-//! A web shop: the number is typed, the card is not there (DE 22 = 812, DE 25 = 59, ECI 07).
+//! A web shop: the number is typed, the card is not there (DE 22 = 812, DE 25 = 59).
 //!
-//! The same rules as at a till: one order at a time, no I/O, no clock, no randomness. Strong
-//! confirmation by the cardholder does not exist yet; orders go without it and say so by ECI 07.
+//! The same rules as at a till: one order at a time, no I/O, no clock, no randomness. An order goes
+//! with what the card's issuer gave for it ([`crate::three_ds`]: ECI 05 and a value), or without
+//! and says so by ECI 07. Only [`results`] has a socket: the issuer calls the shop.
+
+pub mod results;
 
 use crate::card::Card;
-use crate::form::{self, Entry, Original, Tender};
+use crate::form::{self, Authentication, Entry, Original, Tender};
 use crate::link::OnSilence;
 use crate::outcome::Outcome;
 use crate::place::Place;
@@ -21,6 +24,8 @@ pub enum ShopForm {
         amount: u64,
         /// The three digits from the back.
         cvv2: Option<[u8; 3]>,
+        /// What the card's issuer gave for it.
+        given: Option<Authentication>,
     },
     /// Takes an order back.
     Cancel {
@@ -77,8 +82,12 @@ impl Shop {
 
     fn start(&mut self, form: ShopForm) -> Vec<TillAction> {
         match form {
-            ShopForm::Buy { card, amount, cvv2 } => {
-                let message = form::web_purchase(&self.place, &card, amount, cvv2);
+            ShopForm::Buy { card, amount, cvv2, given } => {
+                let place = &self.place;
+                let message = match given {
+                    None => form::web_purchase(place, &card, amount, cvv2),
+                    Some(given) => form::authenticated_purchase(place, &card, amount, cvv2, &given),
+                };
                 self.exchange.start(amount, message, OnSilence::Reverse)
             }
             ShopForm::Cancel { of } => cancel(&mut self.exchange, &of, None),

@@ -339,7 +339,7 @@ fn an_owners_surcharge_stands_in_de_28_within_de_4() {
 #[test]
 fn a_web_order_says_that_the_card_is_not_there() {
     let mut shop = Shop::new(Place::web_shop("Spletna knjigarna", "Ljubljana", *b"SI"));
-    let form = ShopForm::Buy { card: ana(), amount: 39_00, cvv2: Some(*b"123") };
+    let form = ShopForm::Buy { card: ana(), amount: 39_00, cvv2: Some(*b"123"), given: None };
     let (order, silence) = submitted(&shop.handle(ShopEvent::Start(Box::new(form))));
     assert_eq!(silence, OnSilence::Reverse);
     let request = octets(&order);

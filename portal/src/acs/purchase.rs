@@ -4,6 +4,7 @@
 //! the journal, under the same id; a row that says so less is brought up to it.
 
 use cekr_iso8583::CurrencyCode;
+use cekr_issuer::confirmation::ConfirmationId;
 use cekr_issuer::{Amount, CardId};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
@@ -12,10 +13,6 @@ use super::uuid::Uuid;
 use crate::Portal;
 use crate::db::Database;
 use crate::page::failed::Failed;
-
-/// The acsTransID as octets: also the name of the confirmation in the journal.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct ConfirmationId(pub [u8; 16]);
 
 /// A purchase.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -97,6 +94,8 @@ pub enum Outcome {
     Expired,
     /// The holder could not prove who they are.
     Failed,
+    /// We could not ask the holder.
+    Faulted,
     /// It needed no confirmation, and the seal is durable.
     Frictionless,
     /// The browser never came.
@@ -327,6 +326,7 @@ impl Outcome {
             Self::Denied => "DENIED",
             Self::Expired => "EXPIRED",
             Self::Failed => "FAILED",
+            Self::Faulted => "FAULTED",
             Self::Frictionless => "FRICTIONLESS",
             Self::NeverOpened => "NEVER_OPENED",
         }
@@ -339,6 +339,7 @@ impl Outcome {
             Self::Denied,
             Self::Expired,
             Self::Failed,
+            Self::Faulted,
             Self::Frictionless,
             Self::NeverOpened,
         ];
@@ -366,7 +367,7 @@ impl Results {
 }
 
 fn text(id: ConfirmationId) -> String {
-    Uuid(id.0).to_string()
+    id.to_string()
 }
 
 fn token(portal: &Portal, card: CardId) -> String {

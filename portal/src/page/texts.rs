@@ -171,6 +171,7 @@ fn bundle(language: Language, files: &[&str]) -> Result<FluentBundle<FluentResou
 macro_rules! texts {
     ($language:literal) => {
         &[
+            include_str!(concat!("../../texts/", $language, "/acs.ftl")),
             include_str!(concat!("../../texts/", $language, "/page.ftl")),
             include_str!(concat!("../../texts/", $language, "/identity.ftl")),
             include_str!(concat!("../../texts/", $language, "/card.ftl")),

@@ -88,6 +88,7 @@ impl Site {
             public_url: url.clone(),
             sandbox: true,
             rekono: None,
+            results_url: String::new(),
             payee: Payee::default(),
             outbound: OutboundSettings { ca_file: None, reach: Reach::Anywhere },
         };
@@ -128,6 +129,12 @@ impl Site {
         let status = answer.status().as_u16();
         let text = answer.body_mut().read_to_string().unwrap();
         (status, serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// A message of somebody who is no browser, with no token.
+    pub fn send(&self, path: &str, kind: &str, body: &[u8]) -> Reply {
+        let request = self.agent.post(format!("{}{path}", self.address));
+        self.browser().told(request.header("Content-Type", kind).send(body))
     }
 
     /// The opaque id of a card.

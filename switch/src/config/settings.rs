@@ -359,6 +359,8 @@ pub struct PortalConfig {
     pub ca_file: String,
     /// Whether addresses given over an API may lead to private ones.
     pub private_targets: bool,
+    /// Where results of online purchases go; empty: to a shop on this machine.
+    pub results_url: String,
     /// Who is paid by payment orders.
     pub payee_name: String,
     /// Their street and number.
@@ -376,6 +378,7 @@ impl Default for PortalConfig {
             public_url: String::new(),
             ca_file: String::new(),
             private_targets: false,
+            results_url: String::new(),
             payee_name: "NLB d.d.".to_owned(),
             payee_street: "Trg republike 2".to_owned(),
             payee_town: "1000 Ljubljana".to_owned(),

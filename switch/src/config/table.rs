@@ -112,6 +112,7 @@ pub const SETTINGS: &[Setting] = &[
         "yes or no",
         "webhooks and pushes may go to private addresses",
     ),
+    row("portal", "results_url", "URL", "3-D Secure results go there; empty: to a local shop"),
     row("portal", "payee_name", "text", "who is paid by payment orders; at most 33 characters"),
     row("portal", "payee_street", "text", "their street and number"),
     row("portal", "payee_town", "text", "their post code and town"),

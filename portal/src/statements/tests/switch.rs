@@ -74,6 +74,7 @@ impl Bank {
             rekono,
             payee,
             outbound,
+            results_url: String::new(),
         };
         let portal = server.block_on(Portal::open(server.durable().clone(), settings)).unwrap();
         Self { portal, server }
