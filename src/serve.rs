@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::advantage;
 use crate::cards::{self, CardLimits, CardRecord};
-use crate::simulate::Simulator;
+use crate::simulate::{self, Simulator};
 
 /// Runs the switch: answers terminals over TCP and serves the control API
 #[derive(clap::Args)]
@@ -29,7 +29,9 @@ use crate::simulate::Simulator;
   cekr serve --config switch.toml --cards cards.toml
 
 When it is ready, one JSON line on stdout names the addresses. SIGTERM or Ctrl-C stops it after
-every request that was received has been answered. `cekr config` prints every setting;
+every request that was received has been answered. With --sandbox cents of an amount choose what
+goes wrong: xx.91 the answer is lost, xx.68 it is late, xx.94 the message comes twice, xx.55 a wrong
+PIN; cash xx.21 no note, xx.32 half of them (docs/sandbox.md). `cekr config` prints every setting;
 CEKR_START_KEY (64 hexadecimal digits) opens the data directory.")]
 pub struct ServeArgs {
     /// Settings file; `cekr config` prints one with every default
@@ -78,6 +80,9 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         Err(message) => return refused(&message),
     };
     warn_of(&config, args.sandbox);
+    if args.sandbox {
+        tell_sandbox(args.cards.as_deref());
+    }
     let behind = if args.accept_clock { ClockBehind::Accept } else { ClockBehind::Refuse };
     let starting = Start {
         config: config.clone(),
@@ -196,11 +201,19 @@ pub fn start(start: Start<'_>) -> Result<Running, String> {
         }
     }
     #[cfg(feature = "portal")]
-    let mut extension = crate::website::open(&server, &config, sandbox)?;
+    let portal = crate::website::portal(&server, &config, sandbox)?;
+    #[cfg(feature = "portal")]
+    let mut extension = portal.extension();
     #[cfg(not(feature = "portal"))]
     let mut extension = cekr_switch::http::Extension::default();
     if sandbox {
-        let simulator = simulator(&server, &config, records)?;
+        let simulator = Simulator::new(
+            line(&server, &config)?,
+            records,
+            server.durable().clone(),
+            #[cfg(feature = "portal")]
+            portal,
+        );
         extension.operator = extension.operator.merge(simulator.routes());
         extension.describe(&Simulator::description());
     }
@@ -208,15 +221,11 @@ pub fn start(start: Start<'_>) -> Result<Running, String> {
     server.start().map_err(|error| error.to_string())
 }
 
-/// Terminals that speak to the first listener.
-fn simulator(
-    server: &Server,
-    config: &Config,
-    cards: Vec<CardRecord>,
-) -> Result<Simulator, String> {
+/// The first listener, as simulated terminals speak to it.
+fn line(server: &Server, config: &Config) -> Result<simulate::Line, String> {
     let to = server.iso_addr().map_err(|error| error.to_string())?.to_string();
     let listener = config.listener.first();
-    Ok(Simulator::new(to, listener.spec.spec(), listener.framing.framing(), cards))
+    Ok(simulate::Line { to, spec: listener.spec.spec(), framing: listener.framing.framing() })
 }
 
 /// Issues the cards whose numbers are not known yet, and waits until they are durable.
@@ -326,6 +335,19 @@ fn warn_of(config: &Config, sandbox: bool) {
     if sandbox {
         tracing::warn!("--sandbox: POST /v1/simulate/... plays terminals; never with real cards");
     }
+}
+
+/// Says what there is to try things out with.
+fn tell_sandbox(cards: Option<&std::path::Path>) {
+    let file = cards
+        .map_or("built in: cards.toml of the project".into(), |file| file.display().to_string());
+    tracing::info!(
+        cards = file,
+        calls = "POST /v1/simulate/{kind}",
+        amounts =
+            "xx.91 answer lost, xx.68 late, xx.94 twice, xx.55 wrong PIN; see docs/sandbox.md",
+        "sandbox"
+    );
 }
 
 /// Says where the operator's token is, never what it is.

@@ -7,21 +7,12 @@ use cekr_portal::Portal;
 use cekr_portal::outbound::{OutboundSettings, Reach};
 use cekr_portal::settings::{ClientSecret, DatabasePlace, PostgresUrl, Rekono, Settings};
 use cekr_switch::config::{Config, Durability};
-use cekr_switch::http::Extension;
 use cekr_switch::server::Server;
 
-/// Opens the website; its routes are for the control API's port.
+/// Opens the website; [`Portal::extension`] has its routes for the control API's port.
 ///
 /// # Errors
 /// Why the start is refused, and what to do.
-pub(crate) fn open(server: &Server, config: &Config, sandbox: bool) -> Result<Extension, String> {
-    portal(server, config, sandbox).map(|portal| portal.extension())
-}
-
-/// Opens the website without serving it.
-///
-/// # Errors
-/// As [`open`].
 pub(crate) fn portal(server: &Server, config: &Config, sandbox: bool) -> Result<Portal, String> {
     let public_url = if config.portal.public_url.is_empty() {
         server.http_url().map_err(|error| error.to_string())?

@@ -10,6 +10,7 @@ mod pages;
 pub mod psp;
 pub mod receipt;
 mod sandbox_pages;
+pub mod simulated;
 pub mod state;
 pub mod store;
 pub mod upn;

@@ -242,6 +242,12 @@ pub fn preauthorization(place: &Place, tender: &Tender, amount: u64) -> Message 
     payment(100, place, tender, amount).number(3, 0).number(25, PREAUTHORIZED)
 }
 
+/// More on top of a preauthorization, 0100 that names it.
+#[must_use]
+pub fn increment(place: &Place, tender: &Tender, amount: u64, of: &Original) -> Message {
+    referring(preauthorization(place, tender, amount), &Original { rrn: None, ..*of })
+}
+
 /// Completion of a preauthorization, 0220 with the final amount.
 #[must_use]
 pub fn completion(place: &Place, tender: &Tender, amount: u64, of: &Original) -> Message {

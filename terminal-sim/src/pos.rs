@@ -47,6 +47,15 @@ pub enum PosForm {
         /// The preauthorization.
         of: Original,
     },
+    /// Holds more on top of a preauthorization (0100, DE 25 = 06, DE 90).
+    Increment {
+        /// The card.
+        tender: Tender,
+        /// Cents on top.
+        amount: u64,
+        /// The preauthorization.
+        of: Original,
+    },
     /// Changes the PIN; the tender carries the old one.
     PinChange {
         /// The card with its old PIN.
@@ -89,6 +98,7 @@ impl PosForm {
             Self::Balance(_) | Self::PinChange { .. } => 0,
             Self::Cancel { of, .. } => of.asked,
             Self::Complete { amount, .. }
+            | Self::Increment { amount, .. }
             | Self::Preauthorize { amount, .. }
             | Self::Purchase { amount, .. }
             | Self::Refund { amount, .. } => *amount,
@@ -101,6 +111,7 @@ impl PosForm {
         match self {
             Self::Balance(_) | Self::Cancel { .. } | Self::PinChange { .. } => false,
             Self::Complete { .. }
+            | Self::Increment { .. }
             | Self::Preauthorize { .. }
             | Self::Purchase { .. }
             | Self::Refund { .. } => true,
@@ -182,6 +193,10 @@ impl Pos {
             PosForm::Complete { tender, amount, of } => {
                 let message = form::completion(place, &tender, amount, &of);
                 self.exchange.start(amount, message, OnSilence::Repeat)
+            }
+            PosForm::Increment { tender, amount, of } => {
+                let message = form::increment(place, &tender, amount, &of);
+                self.exchange.start(amount, message, OnSilence::Reverse)
             }
             PosForm::PinChange { tender, new_pin } => {
                 let message = form::pin_change(place, &tender, &new_pin);

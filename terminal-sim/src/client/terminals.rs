@@ -342,7 +342,9 @@ fn chip_of(form: &mut PosForm) -> Option<(Ask, &mut Tender)> {
     let (tender, kind, amount, cashback) = match form {
         PosForm::Balance(tender) => (tender, kind::BALANCE, 0, 0),
         PosForm::PinChange { tender, .. } => (tender, kind::PIN_CHANGE, 0, 0),
-        PosForm::Preauthorize { tender, amount } => (tender, kind::PURCHASE, *amount, 0),
+        PosForm::Increment { tender, amount, .. } | PosForm::Preauthorize { tender, amount } => {
+            (tender, kind::PURCHASE, *amount, 0)
+        }
         PosForm::Purchase { tender, amount, cashback: None } => {
             (tender, kind::PURCHASE, *amount, 0)
         }
