@@ -120,6 +120,8 @@ pub struct Setup {
     /// The output of a switch lands beside the directory, not in it.
     pub log: PathBuf,
     pub settings: Vec<(String, String)>,
+    /// Further words of the command line.
+    pub flags: Vec<String>,
 }
 
 /// A refused start, or an end: the exit code (`None` after a signal), and what stderr says.
@@ -135,8 +137,8 @@ impl Setup {
     pub fn new(scratch: &Path, card_count: usize) -> Setup {
         let cards = scratch.join("cards.toml");
         fs::write(&cards, book::card_file(card_count)).unwrap();
-        let setup =
-            Setup { data: scratch.join("data"), cards, log: scratch.join("log"), settings: vec![] };
+        let (data, log) = (scratch.join("data"), scratch.join("log"));
+        let setup = Setup { data, cards, log, settings: vec![], flags: vec![] };
         setup
             .with("CEKR_JOURNAL_SEGMENT_OCTETS", "65536")
             .with("CEKR_JOURNAL_CHECKPOINT_ENTRIES", "40")
@@ -150,6 +152,13 @@ impl Setup {
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Setup {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same with another word on the command line.
+    #[must_use]
+    pub fn flag(mut self, word: &str) -> Setup {
+        self.flags.push(word.to_owned());
         self
     }
 
@@ -171,6 +180,7 @@ impl Setup {
             .arg("--cards")
             .arg(&self.cards)
             .args(["--cards-merge", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+            .args(&self.flags)
             .env("CEKR_OPERATOR_TOKEN", TOKEN)
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
