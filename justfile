@@ -40,6 +40,10 @@ demo:
 browser:
     .ci/browser
 
+# The API against its own description, by schemathesis.
+schema:
+    .ci/schema
+
 # First programs of a newcomer, one after another.
 examples:
     .ci/examples

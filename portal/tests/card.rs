@@ -354,3 +354,13 @@ fn own_limits_are_seen_and_set_over_the_api_with_a_fresh_proof() {
     let token = browser.csrf();
     assert_eq!(browser.api("PATCH", &path, &token, &json!({"cash_day": 100_00})).status, 200);
 }
+
+#[test]
+fn an_address_that_cannot_be_read_gets_a_page_in_the_readers_language() {
+    let site = Site::start();
+    let (browser, _) = site.registered("ana");
+    let path = format!("/cards/{}/history?starting_after=yesterday", site.card("ana"));
+    let refused = browser.get_with(&path, &[("Accept-Language", "en")]);
+    assert_eq!(refused.status, 422);
+    assert!(refused.body.contains("<main") && refused.body.contains("lang=\"en\""));
+}

@@ -79,7 +79,11 @@ pub(super) struct Notification {
 #[utoipa::path(
     get, path = "/v1/card-loads/{id}", operation_id = "showCardLoad", tag = "loads",
     params(("id" = String, Path, description = "The load's name")),
-    responses((status = 200, body = CardLoadView), (status = 404, description = "No such load"))
+    responses(
+        (status = 200, body = CardLoadView),
+        (status = 401, description = "Not the operator's token", body = ref("#/components/schemas/Error")),
+        (status = 404, description = "No such load", body = ref("#/components/schemas/Error")),
+    )
 )]
 pub(super) async fn show(
     State(portal): State<Portal>,
@@ -96,8 +100,11 @@ pub(super) async fn show(
     request_body = GiveBack,
     responses(
         (status = 200, body = CardLoadView),
-        (status = 404, description = "No such load"),
-        (status = 409, description = "More than is left of it, or it is not on the card")
+        (status = 400, description = "The body or the Idempotency-Key cannot be read", body = ref("#/components/schemas/Error")),
+        (status = 401, description = "Not the operator's token", body = ref("#/components/schemas/Error")),
+        (status = 404, description = "No such load", body = ref("#/components/schemas/Error")),
+        (status = 409, description = "More than is left of it, or it is not on the card", body = ref("#/components/schemas/Error")),
+        (status = 503, description = "No room now, or the provider does not answer", body = ref("#/components/schemas/Error")),
     )
 )]
 pub(super) async fn refund(
@@ -119,8 +126,11 @@ pub(super) async fn refund(
     request_body = GiveBack,
     responses(
         (status = 200, body = CardLoadView),
-        (status = 404, description = "No such load, or no sandbox"),
-        (status = 409, description = "More than is left of it, or it is not on the card")
+        (status = 400, description = "The body or the Idempotency-Key cannot be read", body = ref("#/components/schemas/Error")),
+        (status = 401, description = "Not the operator's token", body = ref("#/components/schemas/Error")),
+        (status = 404, description = "No such load, or no sandbox", body = ref("#/components/schemas/Error")),
+        (status = 409, description = "More than is left of it, or it is not on the card", body = ref("#/components/schemas/Error")),
+        (status = 503, description = "No room now, or the provider does not answer", body = ref("#/components/schemas/Error")),
     )
 )]
 pub(super) async fn charge_back(
@@ -142,7 +152,7 @@ pub(super) async fn charge_back(
 #[utoipa::path(
     post, path = "/v1/psp/notifications", operation_id = "notifyPayment", tag = "loads",
     request_body = Notification, security(),
-    responses((status = 204, description = "Heard"), (status = 400, description = "No JSON"))
+    responses((status = 204, description = "Heard"), (status = 400, description = "No JSON", body = ref("#/components/schemas/Error")))
 )]
 pub(super) async fn notified(
     State(portal): State<Portal>,

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use askama::Template;
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -59,18 +60,25 @@ struct ReceiptPage {
         ("seq" = u64, Path, description = "The number of the load's entry"),
         ("format" = Option<String>, Query, description = "json (default), text or html")
     ),
-    responses((status = 200, body = Receipt), (status = 404, description = "No such load"))
+    responses(
+        (status = 200, description = "The receipt", content(
+            (Receipt = "application/json"), (String = "text/plain"), (String = "text/html"))),
+        (status = 400, description = "No such form", body = ref("#/components/schemas/Error")),
+        (status = 401, description = "Not the operator's token", body = ref("#/components/schemas/Error")),
+        (status = 404, description = "No such load", body = ref("#/components/schemas/Error")),
+    )
 )]
 pub(super) async fn show(
     State(portal): State<Portal>,
     page: Page,
     Path(seq): Path<String>,
-    Query(asked): Query<Asked>,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let unknown = || ApiError::not_found("no load has this number");
+    let asked = asked.map_err(|error| ApiError::invalid("invalid_query", error.body_text()))?;
     let seq: u64 = seq.parse().map_err(|_| unknown())?;
     let receipt = receipt(&portal, Seq(seq), &page.say).ok_or_else(unknown)?;
-    match asked.format.as_deref() {
+    match asked.0.format.as_deref() {
         None | Some("json") => Ok(Json(receipt).into_response()),
         Some("text") => {
             let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];

@@ -161,7 +161,9 @@ impl From<StepUp> for Failed {
 pub async fn layer(State(portal): State<Portal>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let response = next.run(Request::from_parts(parts.clone(), body)).await;
-    let Some(failed) = response.extensions().get::<Failed>().cloned() else {
+    let failed = response.extensions().get::<Failed>().cloned();
+    let unread = || is_unread(&response).then_some(Failed::Unprocessable("failed-form"));
+    let Some(failed) = failed.or_else(unread) else {
         return response;
     };
     if parts.uri.path().starts_with("/v1/") {
@@ -177,6 +179,14 @@ pub async fn layer(State(portal): State<Portal>, request: Request, next: Next) -
         written.headers_mut().insert(header::RETRY_AFTER, retry.clone());
     }
     written
+}
+
+/// Whether the framework could not read the address or the form, and said so in words of its own.
+fn is_unread(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_plain = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let status = response.status();
+    is_plain && matches!(status.as_u16(), 400 | 415 | 422)
 }
 
 /// The page of a failure.
