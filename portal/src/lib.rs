@@ -60,6 +60,7 @@ struct Inner {
     assets: Assets,
     desk: StatementDesk,
     webhooks: Webhooks,
+    desks: desk::Kept,
 }
 
 /// Why the website does not open. Each message says what to do.
@@ -103,6 +104,7 @@ impl Portal {
             assets,
             desk,
             webhooks: Webhooks::default(),
+            desks: desk::Kept::default(),
         };
         let portal = Portal { inner: Arc::new(inner) };
         if let Err(error) = identity::audit::begin_head(&portal).await {
@@ -111,6 +113,7 @@ impl Portal {
         tokio::spawn(statements::projection::follow(portal.clone()));
         tokio::spawn(webhooks::follow(portal.clone()));
         tokio::spawn(acs::follow(portal.clone()));
+        desk::open(&portal).await;
         Ok(portal)
     }
 
@@ -209,6 +212,16 @@ impl Portal {
     #[must_use]
     pub fn webhooks(&self) -> &Webhooks {
         &self.inner.webhooks
+    }
+
+    /// How far clearing was followed.
+    pub(crate) fn clearing(&self) -> &desk::Progress {
+        self.inner.desks.clearing()
+    }
+
+    /// Traffic of the last minutes.
+    pub(crate) fn samples(&self) -> &desk::Samples {
+        self.inner.desks.samples()
     }
 
     /// What is said, in every language.

@@ -14,6 +14,7 @@ const READERS: &[&str] = &["auditor", "finance", "security", "support"];
 const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/desk", &ROLES),
     ("GET", "/desk/audit", &["auditor", "security"]),
+    ("GET", "/desk/books", &["auditor", "finance"]),
     ("GET", "/desk/cards", READERS),
     ("POST", "/desk/cards", READERS),
     ("GET", "/desk/cards/{card}", READERS),
@@ -27,7 +28,13 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/desk/cash", &["auditor", "branch"]),
     ("POST", "/desk/cash", &["branch"]),
     ("GET", "/desk/cash/1", &["auditor", "branch"]),
+    ("GET", "/desk/clearing", &["auditor", "finance"]),
     ("POST", "/desk/holders/nobody/recovery", &["support"]),
+    ("GET", "/desk/parked", &["auditor", "finance"]),
+    ("POST", "/desk/parked/1/approve", &["finance"]),
+    ("POST", "/desk/parked/1/propose", &["finance"]),
+    ("POST", "/desk/parked/1/refuse", &["finance"]),
+    ("GET", "/desk/settings", &["auditor", "security"]),
     ("GET", "/desk/statements", &["auditor", "finance"]),
     ("GET", "/desk/suspense", &["auditor", "finance"]),
     ("POST", "/desk/suspense/1/propose", &["finance"]),
@@ -35,11 +42,18 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/desk/suspense/1/return", &["finance"]),
     ("GET", "/desk/webhooks", &["auditor", "security", "support"]),
     ("POST", "/desk/webhooks/nothing/resend", &["security", "support"]),
+    ("GET", "/desk/traffic", READERS),
+    ("GET", "/desk/traffic/now", READERS),
 ];
 
 /// What every form can be made of.
-const FIELDS: &[(&str, &str)] =
-    &[("mok_id", "1"), ("query", "ana"), ("reason", "lost"), ("command", "pin_unblock")];
+const FIELDS: &[(&str, &str)] = &[
+    ("mok_id", "1"),
+    ("query", "ana"),
+    ("reason", "lost"),
+    ("command", "pin_unblock"),
+    ("what", "close"),
+];
 
 fn ask(browser: &Browser<'_>, method: &str, path: &str, card: &str) -> Reply {
     let path = path.replace("{card}", card);

@@ -80,6 +80,11 @@ fn one_proposes_another_approves_and_the_money_comes_once() {
     act(&jan, "approve", &[("csrf", &theirs)]);
     assert_eq!(balance(&site, "ana"), before + 12_34, "once");
     assert!(jan.get("/desk/suspense").body.contains("Nič ne čaka"));
+    let (_, audit) = site.operator("GET", "/v1/audit?limit=100", &Value::Null);
+    let lines = audit["data"].as_array().unwrap().iter();
+    let told = lines.filter(|line| line["about"] == item.as_str()).map(|line| &line["what"]);
+    let told: Vec<&Value> = told.collect();
+    assert_eq!(told[..2], ["suspense_propose", "suspense_approve"]);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! What a line does to a card is the issuer's ([`cekr_issuer::clearing`]); here stands which lines
 //! were seen. They are folded from the entries that they left, so that a start knows them again.
 
+mod parked;
+
 use std::collections::BTreeMap;
 
 use cekr_iso8583::{AuthCode, Mcc, MerchantId, Pan, Rrn};
@@ -14,6 +16,8 @@ use sha2::{Digest, Sha256};
 
 use crate::control::{Control, ControlError};
 use crate::shard::Shard;
+
+pub use parked::{NotSettled, SettledView};
 
 /// One line as a clearing file tells it.
 #[derive(Clone, Debug)]

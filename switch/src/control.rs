@@ -9,6 +9,7 @@ mod durable;
 mod limits;
 mod lookup;
 mod points;
+pub mod process;
 mod scripts;
 
 use serde::Serialize;

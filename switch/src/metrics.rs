@@ -14,6 +14,7 @@
 //! assert!(histogram.percentile_ns(50) <= 1_125); // a bucket is an eighth of its octave
 //! ```
 
+pub mod buckets;
 pub mod text;
 
 use cekr_iso8583::ParseErrorKind;

@@ -21,6 +21,7 @@ use crate::background::{Background, BackgroundParts};
 use crate::checkpoint::Keeper;
 use crate::clock::Clock;
 use crate::config::{Address, Config, Durability};
+use crate::control::process::Process;
 use crate::control::{Control, Durable};
 use crate::disk::{Disk, FileDisk, TakeError};
 use crate::engine::{Engine, Link};
@@ -232,7 +233,9 @@ impl Server {
         let control = Control::new(shard, policy.clone());
         let committed = Arc::new(Notify::new());
         let (stop, stopped) = watch::channel(Stop::Serve);
-        let durable = Durable::new(control, options.clock.clone(), committed.clone(), stopped);
+        let process = Process::new(Metrics::new(lane_count(&config)), &config);
+        let clock = options.clock.clone();
+        let durable = Durable::new(control, clock, committed.clone(), stopped, process);
         Ok(Server {
             config,
             clock: options.clock,
@@ -331,7 +334,7 @@ impl Server {
         let committed = self.committed;
         let stopped = stop.subscribe();
         let lane_count = lane_count(&config);
-        let metrics = Metrics::new(lane_count);
+        let metrics = durable.process().metrics().clone();
         let (tell, causes) = mpsc::unbounded_channel();
         let limits = LaneLimits {
             in_flight_max: config.switch.in_flight_max,

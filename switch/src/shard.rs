@@ -549,6 +549,11 @@ impl Shard {
         self.ledger_through(self.journal.appended()).totals(acquirer)
     }
 
+    /// The totals of all acquirers up to the newest entry, durable or not.
+    pub(crate) fn all_totals(&self) -> Vec<(u64, Totals)> {
+        self.ledger_through(self.journal.appended()).acquirers().collect()
+    }
+
     /// The ledger with all entries up to `seq` within.
     fn ledger_through(&self, seq: Seq) -> MutexGuard<'_, Ledger> {
         let mut ledger = self.ledger.lock();

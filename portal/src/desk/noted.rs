@@ -14,20 +14,20 @@ use crate::page::failed::Failed;
 
 /// What is done, to what, and what it is to become.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Noted<'a> {
+pub(crate) struct Noted<'a> {
     /// In a word of `snake_case`.
-    pub(super) what: &'a str,
+    pub(crate) what: &'a str,
     /// A card's id, a holder's, or a number of the journal.
-    pub(super) about: &'a str,
-    pub(super) before: &'a str,
-    pub(super) after: &'a str,
+    pub(crate) about: &'a str,
+    pub(crate) before: &'a str,
+    pub(crate) after: &'a str,
 }
 
 /// Does something to a card, durably, with the operator's name on it.
 ///
 /// # Errors
 /// [`Failed`]; then nothing was changed.
-pub(super) async fn done<T>(
+pub(crate) async fn done<T>(
     portal: &Portal,
     on_desk: &OnDesk,
     noted: Noted<'_>,
@@ -49,7 +49,7 @@ pub(super) async fn done<T>(
 ///
 /// # Errors
 /// [`Failed`] if the database does not answer.
-pub(super) async fn note(portal: &Portal, who: &str, noted: Noted<'_>) -> Result<(), Failed> {
+pub(crate) async fn note(portal: &Portal, who: &str, noted: Noted<'_>) -> Result<(), Failed> {
     let mut change = begin(portal, who).await?;
     write(&mut change, who, noted).await?;
     change.commit().await
@@ -59,7 +59,7 @@ pub(super) async fn note(portal: &Portal, who: &str, noted: Noted<'_>) -> Result
 ///
 /// # Errors
 /// [`Failed`] if the database does not answer.
-pub(super) async fn begin(portal: &Portal, who: &str) -> Result<Change, Failed> {
+pub(crate) async fn begin(portal: &Portal, who: &str) -> Result<Change, Failed> {
     let mut change = Change::begin(portal).await?;
     // A change begins with a write: a reader that becomes a writer may be refused.
     let touch = "UPDATE operator SET name = name WHERE id = $1";
@@ -71,7 +71,7 @@ pub(super) async fn begin(portal: &Portal, who: &str) -> Result<Change, Failed> 
 ///
 /// # Errors
 /// [`Failed`] if the database does not answer.
-pub(super) async fn write(change: &mut Change, who: &str, noted: Noted<'_>) -> Result<(), Failed> {
+pub(crate) async fn write(change: &mut Change, who: &str, noted: Noted<'_>) -> Result<(), Failed> {
     let Noted { what, about, before, after } = noted;
     change.note(Line { who, what, about, before, after }).await
 }

@@ -15,6 +15,7 @@ use super::return_order;
 use super::suspense::{self, Actor, Reconciled, SuspenseFailed, Waiting};
 use crate::Portal;
 use crate::desk::Nav;
+use crate::desk::noted::{Noted, note};
 use crate::desk::role::Deed;
 use crate::identity::{OnDesk, Posted};
 use crate::page::failed::Failed;
@@ -89,7 +90,9 @@ pub(super) async fn propose(
     let card = number.and_then(|number| portal.durable().control().card_by_mok_id(number));
     let card = card.ok_or(Failed::Unprocessable("statements-no-card"))?;
     let actor = Actor::person(&on_desk.operator);
-    suspense::propose(&portal, item, card, &actor).await.map_err(failed)?;
+    let proposed = suspense::propose(&portal, item, card, &actor).await.map_err(failed)?;
+    let card = proposed.assignment.map(|assignment| assignment.card).unwrap_or_default();
+    told(&portal, &on_desk, "suspense_propose", item, &card).await?;
     Ok(back())
 }
 
@@ -105,7 +108,8 @@ pub(super) async fn approve(
 ) -> Result<Response, Failed> {
     on_desk.may(Deed::SettleSuspense, portal.durable().now().unix_ms)?;
     let actor = Actor::person(&on_desk.operator);
-    suspense::approve(&portal, item, &actor).await.map_err(failed)?;
+    let approved = suspense::approve(&portal, item, &actor).await.map_err(failed)?;
+    told(&portal, &on_desk, "suspense_approve", item, &approved.card).await?;
     Ok(back())
 }
 
@@ -122,11 +126,25 @@ pub(super) async fn give_back(
     on_desk.may(Deed::SettleSuspense, portal.durable().now().unix_ms)?;
     let actor = Actor::person(&on_desk.operator);
     let returned = suspense::give_back(&portal, item, &actor).await.map_err(failed)?;
+    told(&portal, &on_desk, "suspense_return", item, &returned.payer_account).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/xml; charset=utf-8".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"return-{item}.xml\"")),
     ];
     Ok((headers, return_order::write(&returned)).into_response())
+}
+
+/// The line of the audit; who proposed and who agreed stands with the item besides.
+async fn told(
+    portal: &Portal,
+    on_desk: &OnDesk,
+    what: &str,
+    item: u64,
+    after: &str,
+) -> Result<(), Failed> {
+    let about = item.to_string();
+    let noted = Noted { what, about: &about, before: "suspense", after };
+    note(portal, &on_desk.operator, noted).await
 }
 
 fn back() -> Response {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use cekr_issuer::{Now, Seq};
 use tokio::sync::{Notify, watch};
 
+use super::process::Process;
 use super::{Control, ControlError};
 use crate::clock::Clock;
 use crate::journal::Journal;
@@ -25,6 +26,7 @@ pub struct Durable {
     /// Rung by the journal once a commit.
     committed: Arc<Notify>,
     stop: watch::Receiver<Stop>,
+    process: Process,
 }
 
 /// The journal has failed: what was waited for will never be durable, and the switch is stopping.
@@ -38,14 +40,21 @@ impl Durable {
         clock: Clock,
         committed: Arc<Notify>,
         stop: watch::Receiver<Stop>,
+        process: Process,
     ) -> Self {
-        Self { control, clock, committed, stop }
+        Self { control, clock, committed, stop, process }
     }
 
     /// The cards; what it says is for nobody until [`Self::told`] has waited for it.
     #[must_use]
     pub const fn control(&self) -> &Control {
         &self.control
+    }
+
+    /// What is told of the process itself.
+    #[must_use]
+    pub const fn process(&self) -> &Process {
+        &self.process
     }
 
     /// The clock that everything asks.
