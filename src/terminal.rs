@@ -30,6 +30,7 @@ use cekr_terminal_sim::client::{
 use cekr_terminal_sim::device::reader::Reader;
 use cekr_terminal_sim::form::{Entry, Original, PinPad, Sent, Tender};
 use cekr_terminal_sim::link::LinkConfig;
+use cekr_terminal_sim::link::seal::Macs;
 use cekr_terminal_sim::outcome::{Ending, Outcome};
 use cekr_terminal_sim::place::{Place, padded};
 use cekr_terminal_sim::pos::PosForm;
@@ -148,6 +149,9 @@ enum ShopFormName {
 
 #[derive(Debug, clap::Args)]
 struct CommonArgs {
+    /// MACs under the published test key; an answer without a right one is no answer
+    #[arg(long)]
+    mac: bool,
     /// A card by its name in the card file
     #[arg(long, value_name = "NAME", conflicts_with = "pan")]
     card: Option<String>,
@@ -687,6 +691,7 @@ pub(crate) fn drawn() -> u32 {
 fn config(common: &CommonArgs, place: &Place) -> LinkConfig {
     LinkConfig {
         stan_first: common.stan.unwrap_or_else(drawn),
+        macs: if common.mac { Macs::TestKey } else { Macs::None },
         reply_timeout_ms: u64::try_from(common.timeout.as_millis()).unwrap_or(u64::MAX),
         ..LinkConfig::new(common.spec.0, common.framing, place.terminal)
     }

@@ -11,21 +11,24 @@
 //!   host had already answered, it is reversed once more, because it may have been decided after
 //!   the first. A second reversal has no second effect.
 //! - Advices (0220) are repeated as 0221 until answered.
+//! - Where the line has MACs, an answer whose MAC is missing or wrong is no answer.
 //!
 //! What it does not know: cards, amounts and receipts. Those belong to the machines of
 //! [`crate::pos`], [`crate::cashpoint`] and [`crate::shop`].
 
 pub mod matcher;
+pub mod seal;
 
 use std::collections::VecDeque;
 
-use cekr_iso8583::{FieldSet, FrameError, Framing, Header, Spec, Step, View, WriteError, Writer};
+use cekr_iso8583::{FrameError, Framing, Header, Spec, Step, View, WriteError};
 
 use self::matcher::{Key, Matcher, Reason, Unmatched};
+use self::seal::Macs;
 use crate::form::{self, Cause};
 use crate::message::{Message, frame};
 use crate::moment::Moment;
-use crate::reply::Reply;
+use crate::reply::{Reply, text};
 
 /// How a line behaves.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +51,8 @@ pub struct LinkConfig {
     pub octets_max: usize,
     /// Most requests, reversals included, that wait at a time.
     pub waiting_max: usize,
+    /// Whether messages have MACs.
+    pub macs: Macs,
 }
 
 impl LinkConfig {
@@ -64,6 +69,7 @@ impl LinkConfig {
             sign_on: SignOn::AtConnect,
             octets_max: 4096,
             waiting_max: 256,
+            macs: Macs::None,
         }
     }
 }
@@ -288,6 +294,12 @@ impl Link {
                 actions.push(LinkAction::Unmatched(Unmatched { mti: damaged.mti(), stan, reason }));
             }
             Ok(view) => {
+                if let Err(reason) = self.config.macs.check(&view, message) {
+                    let stan = view.number(11).and_then(|stan| u32::try_from(stan).ok());
+                    let mti = Some(view.mti());
+                    actions.push(LinkAction::Unmatched(Unmatched { mti, stan, reason }));
+                    return;
+                }
                 let is_network = view.mti().class() == NETWORK_CLASS;
                 if is_network && view.mti().is_request() {
                     self.answer_network(header, &view, actions);
@@ -303,27 +315,23 @@ impl Link {
         let Some(mti) = view.mti().reply() else { return };
         let known = matches!(view.number(70), Some(1 | 2 | 301));
         let code: &[u8] = if known { b"00" } else { b"12" };
-        let mut buffer = [0; 256];
-        let echo = FieldSet::of(&[7, 11, 12, 13, 32, 33, 37, 41, 70]);
-        let written = Writer::reply(view, mti, echo, FieldSet::of(&[39]), &mut buffer).and_then(
-            |mut writer| {
-                writer.text(39, code)?;
-                writer.finish()
-            },
-        );
-        match written {
-            Ok(len) => {
-                let mut framed = vec![];
-                let message = buffer.get(..len).unwrap_or_default();
-                frame(self.config.framing, header.reply(), message, &mut framed);
-                actions.push(LinkAction::Send(framed));
+        let mut reply = Message::new(mti).text(39, code);
+        for element in [7, 11, 12, 13, 32, 33, 37, 41, 70] {
+            if let Some(value) = text(view, element) {
+                reply = reply.text(element, &value);
             }
-            Err(_) => {
-                let stan = view.number(11).and_then(|stan| u32::try_from(stan).ok());
-                let reason = Reason::NoAnswer;
-                let mti = Some(view.mti());
-                actions.push(LinkAction::Unmatched(Unmatched { mti, stan, reason }));
-            }
+        }
+        let (spec, mut message) = (self.config.spec, vec![]);
+        let sealed = self.config.macs.seal(reply, spec);
+        if sealed.and_then(|sealed| sealed.encode(spec, &mut message)).is_ok() {
+            let mut framed = vec![];
+            frame(self.config.framing, header.reply(), &message, &mut framed);
+            actions.push(LinkAction::Send(framed));
+        } else {
+            let stan = view.number(11).and_then(|stan| u32::try_from(stan).ok());
+            let mti = Some(view.mti());
+            let reason = Reason::NoAnswer;
+            actions.push(LinkAction::Unmatched(Unmatched { mti, stan, reason }));
         }
     }
 
@@ -400,10 +408,12 @@ impl Link {
             self.backlog.push_back(pending);
             return;
         }
+        let (spec, framing) = (self.config.spec, self.config.framing);
         let message = pending.message.clone();
         let mut framed = vec![];
+        let sealed = self.config.macs.seal(message.clone(), spec);
         if let Err(error) =
-            message.encode_framed(self.config.spec, self.config.framing, &mut framed)
+            sealed.and_then(|sealed| sealed.encode_framed(spec, framing, &mut framed))
         {
             refuse(&pending.purpose, Refusal::Unwritable(error), actions);
             return;

@@ -89,7 +89,7 @@ impl Reply {
 }
 
 /// A data element as ASCII, whatever the dialect's encoding.
-fn text(view: &View<'_>, de: u8) -> Option<Vec<u8>> {
+pub(crate) fn text(view: &View<'_>, de: u8) -> Option<Vec<u8>> {
     let mut buffer = [0; 999];
     Some(view.field(de)?.text(&mut buffer)?.to_vec())
 }

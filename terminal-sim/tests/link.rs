@@ -10,9 +10,12 @@
 
 mod support;
 
+use cekr_emv::crypto::mac::{self, Padding};
+use cekr_emv::keys::{Key, Mak};
 use cekr_iso8583::Mti;
 use cekr_terminal_sim::form::{self, Entry};
 use cekr_terminal_sim::link::matcher::{Reason, Unmatched};
+use cekr_terminal_sim::link::seal::Macs;
 use cekr_terminal_sim::link::{
     CloseCause, Link, LinkAction, LinkConfig, LinkEvent, OnSilence, Refusal, SignOn, Ticket,
 };
@@ -240,6 +243,50 @@ fn answers_the_hosts_echo_and_refuses_what_it_does_not_serve() {
     purchase().with_mti(Mti::new(100).unwrap()).encode(&cekr_iso8583::CEKR87, &mut host).unwrap();
     let actions = link.handle(LinkEvent::Received(&framed(&host)), START);
     assert_eq!(unmatched(&actions).unwrap().reason, Reason::NoAnswer);
+}
+
+fn mac_of(octets: &[u8]) -> [u8; 8] {
+    mac::retail(&Key::<Mak>::development(), octets, Padding::Zeros)
+}
+
+/// An answer with a MAC behind it, right or wrong.
+fn sealed(answer: &[u8], flipped: u8) -> Vec<u8> {
+    let mut message = answer[2..].to_vec();
+    // The last bit of the bitmap announces DE 64.
+    message[11] |= 1;
+    let mut mac = mac_of(&message);
+    mac[7] ^= flipped;
+    message.extend(mac);
+    framed(&message)
+}
+
+#[test]
+fn an_answer_whose_mac_is_missing_or_wrong_is_no_answer() {
+    let mut link = connected(LinkConfig { macs: Macs::TestKey, ..quiet() });
+    let request = submit(&mut link, OnSilence::Reverse, START);
+    let (covered, told) = request.split_at(request.len() - 8);
+    assert!(view(&request).has(64) && mac_of(covered) == told, "ours has one");
+    let bare = answer(&request, b"00", None);
+    let actions = link.handle(LinkEvent::Received(&bare), START);
+    assert_eq!(unmatched(&actions).unwrap().reason, Reason::MacMissing);
+    let actions = link.handle(LinkEvent::Received(&sealed(&bare, 1)), START);
+    assert_eq!(unmatched(&actions).unwrap().reason, Reason::MacWrong);
+    // Somebody in the middle makes an approval of a decline.
+    let mut forged = sealed(&answer(&request, b"51", None), 0);
+    let at = forged.windows(2).rposition(|pair| pair == b"51").unwrap();
+    forged[at..at + 2].copy_from_slice(b"00");
+    let actions = link.handle(LinkEvent::Received(&forged), START);
+    assert_eq!(unmatched(&actions).unwrap().reason, Reason::MacWrong);
+    let actions = link.handle(LinkEvent::Received(&sealed(&bare, 0)), START);
+    assert_eq!(answered_code(&actions), Some(*b"00"));
+
+    // Where nothing else comes, what may have been approved is taken back, and sealed.
+    let request = submit(&mut link, OnSilence::Reverse, START);
+    link.handle(LinkEvent::Received(&answer(&request, b"00", None)), START);
+    let reversal = sent(&link.handle(LinkEvent::Tick, START.plus_ms(15_000))).remove(0);
+    assert_eq!(mti(&reversal), 420);
+    let (covered, told) = reversal.split_at(reversal.len() - 8);
+    assert!(view(&reversal).has(128) && mac_of(covered) == told);
 }
 
 #[test]

@@ -194,6 +194,10 @@ pub enum Reason {
     Differs(u8),
     /// It came after the time-out.
     Late,
+    /// It has no MAC, and the line wants one.
+    MacMissing,
+    /// Its MAC is wrong: somebody changed it on its way, or the host has another key.
+    MacWrong,
     /// This element is missing.
     Missing(u8),
     /// It is itself a request, and one that a terminal does not serve.
@@ -221,6 +225,8 @@ impl fmt::Display for Reason {
             Self::Damaged(error) => write!(f, "{error}"),
             Self::Differs(de) => write!(f, "DE {de} differs from the request"),
             Self::Late => f.write_str("came after the time-out"),
+            Self::MacMissing => f.write_str("has no MAC (DE 64 or 128)"),
+            Self::MacWrong => f.write_str("its MAC is wrong: it is not believed"),
             Self::Missing(de) => write!(f, "DE {de} missing"),
             Self::NoAnswer => f.write_str("is a request that a terminal does not serve"),
             Self::NoRequest => f.write_str("no request with this STAN waits"),
