@@ -22,6 +22,7 @@ mod msg;
 #[cfg(feature = "portal")]
 mod portal;
 mod serve;
+mod shop;
 mod simulate;
 mod terminal;
 #[cfg(feature = "portal")]

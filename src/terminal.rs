@@ -8,6 +8,7 @@ mod chip;
 mod full_screen;
 mod lent;
 mod pad;
+mod shop;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -24,9 +25,7 @@ use cekr_terminal_sim::card::Card;
 use cekr_terminal_sim::cashpoint::FeeNotice;
 use cekr_terminal_sim::cassettes::Cassettes;
 use cekr_terminal_sim::chip_session::ChipSession;
-use cekr_terminal_sim::client::{
-    CashpointTerminal, Host, Note, PosTerminal, ShopTerminal, WithdrawOptions,
-};
+use cekr_terminal_sim::client::{CashpointTerminal, Host, Note, PosTerminal, WithdrawOptions};
 use cekr_terminal_sim::device::reader::Reader;
 use cekr_terminal_sim::form::{Entry, Original, PinPad, Sent, Tender};
 use cekr_terminal_sim::link::LinkConfig;
@@ -40,6 +39,7 @@ use serde_json::{Value, json};
 use self::chip::ChipArgs;
 pub(crate) use self::chip::clock;
 use self::pad::PadArgs;
+pub use self::shop::{ShopArgs, run_shop};
 use crate::cards;
 use crate::load::{SpecName, address, duration, framing, spec};
 
@@ -118,33 +118,6 @@ enum AtmFormName {
     PinChange,
     /// Cash: the fee is asked for and shown before the PIN
     Withdraw,
-}
-
-/// A web shop
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  cekr shop buy --card ana --amount 39
-  cekr shop buy --card ana --amount 39 --country AT --cvv2 123 --json
-  cekr shop refund --card ana --amount 39 --rrn 632610000042")]
-pub struct ShopArgs {
-    /// What to do
-    #[arg(value_enum)]
-    form: Option<ShopFormName>,
-    #[command(flatten)]
-    common: CommonArgs,
-    #[command(flatten)]
-    original: OriginalArgs,
-    /// The three digits from the back of the card
-    #[arg(long, value_name = "DIGITS", value_parser = cvv2)]
-    cvv2: Option<[u8; 3]>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ShopFormName {
-    /// Order
-    Buy,
-    /// Pay back
-    Refund,
 }
 
 #[derive(Debug, clap::Args)]
@@ -276,7 +249,7 @@ pub fn run_pos(args: PosArgs) -> ExitCode {
         let mut till = PosTerminal::new(line.open().await?, line.place);
         till.chip = line.chip;
         let outcome = till.transact(form).await;
-        Ok((outcome, settled(&mut till.host).await))
+        Ok((outcome, settled(&mut till.host).await, serde_json::Map::new()))
     })
 }
 
@@ -346,24 +319,7 @@ pub fn run_atm(args: AtmArgs) -> ExitCode {
                 machine.withdraw_asking(&tender, sum, options, show).await
             }
         };
-        Ok((outcome, settled(&mut machine.host).await))
-    })
-}
-
-/// Runs `cekr shop`.
-pub fn run_shop(args: ShopArgs) -> ExitCode {
-    let Some(form) = args.form else { return say_what_to_type("shop", "buy") };
-    let place = place(&args.common, usual_place("shop", args.common.country));
-    let channel = Channel { command: "shop", step: name_of(form), entry: Entry::Ecommerce };
-    run(&args.common, channel, place, async |line, tender| {
-        let sum = args.common.amount.ok_or_else(|| Fault::missing("--amount 39"))?;
-        let of = args.original.read(&line.place);
-        let mut shop = ShopTerminal::new(line.open().await?, line.place);
-        let outcome = match form {
-            ShopFormName::Buy => shop.buy(&tender.card, sum, args.cvv2).await,
-            ShopFormName::Refund => shop.refund(&tender.card, sum, of).await,
-        };
-        Ok((outcome, settled(&mut shop.host).await))
+        Ok((outcome, settled(&mut machine.host).await, serde_json::Map::new()))
     })
 }
 
@@ -409,12 +365,15 @@ impl Line {
     }
 }
 
+/// How a transaction ended, what the line noticed, and what its JSON line has besides.
+type Done = (Outcome, Vec<Note>, serde_json::Map<String, Value>);
+
 /// Everything that the three commands have in common.
 fn run(
     common: &CommonArgs,
     channel: Channel,
     place: Place,
-    transact: impl AsyncFnOnce(Line, Tender) -> Result<(Outcome, Vec<Note>), Fault>,
+    transact: impl AsyncFnOnce(Line, Tender) -> Result<Done, Fault>,
 ) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -439,11 +398,11 @@ fn run(
             eprintln!("cekr {}: {fault}", channel.command);
             ExitCode::from(1)
         }
-        Ok((card, (outcome, notes))) => {
+        Ok((card, (outcome, notes, more))) => {
             for note in notes.iter().filter(|note| !matches!(note, Note::SignedOn(_))) {
                 eprintln!("cekr {}: {note}", channel.command);
             }
-            report(common, &channel, &place, &card, &outcome);
+            report(common, &channel, &place, &card, (&outcome, more));
             conclude(common, &channel, &outcome)
         }
     }
@@ -489,7 +448,13 @@ async fn settled(host: &mut Host) -> Vec<Note> {
     host.take_notes()
 }
 
-fn report(common: &CommonArgs, channel: &Channel, place: &Place, card: &Card, outcome: &Outcome) {
+fn report(
+    common: &CommonArgs,
+    channel: &Channel,
+    place: &Place,
+    card: &Card,
+    (outcome, more): (&Outcome, serde_json::Map<String, Value>),
+) {
     let pan = if common.in_full {
         card.pan().expose().to_string()
     } else {
@@ -501,6 +466,7 @@ fn report(common: &CommonArgs, channel: &Channel, place: &Place, card: &Card, ou
         let told = Told { step: &channel.step, channel: channel.command, card: &card.name };
         let mut line = self::told(told, &pan, place, outcome);
         line.insert("text".to_owned(), json!(outcome.words(common.language())));
+        line.extend(more);
         let line = Value::Object(line);
         writeln!(out, "{line}")
     } else {
