@@ -19,6 +19,7 @@ use std::fmt;
 use foldhash::fast::RandomState;
 
 use cekr_issuer::books::{Account, Books, postings};
+use cekr_issuer::points::books::change as points_change;
 use cekr_issuer::{Balance, Card, CardId, Entry, Fact, RequestKey, Seq};
 
 use crate::statements::Statements;
@@ -50,6 +51,8 @@ pub enum Begins {
 struct Audited {
     card: Card,
     posted: i128,
+    /// In points of the advantage programme.
+    points: i64,
 }
 
 /// Something that does not hold.
@@ -80,6 +83,13 @@ pub enum Finding {
     Books {
         /// What they come to, in cents.
         sum: i128,
+    },
+    /// The card's points do not add up to those that it has.
+    Points {
+        /// What its entries add up to.
+        posted: i64,
+        /// What the card has.
+        found: u64,
     },
     /// What all cards hold is not what the books hold.
     Held {
@@ -133,6 +143,7 @@ impl Finding {
             Self::Held { .. } => "held",
             Self::KeyTwice { .. } => "key_twice",
             Self::Link { .. } => "link",
+            Self::Points { .. } => "points",
             Self::Postings { .. } => "postings",
             Self::Suspense { .. } => "suspense",
             Self::Time { .. } => "time",
@@ -161,6 +172,9 @@ impl fmt::Display for Finding {
                 told.minor(),
                 found.minor()
             ),
+            Self::Points { posted, found } => {
+                write!(f, "the card's points come to {posted}, and it has {found}")
+            }
             Self::Books { sum } => write!(f, "all accounts together come to {sum} cents"),
             Self::Held { cards, books } => {
                 write!(f, "all cards hold {cards} cents, and the books {books}")
@@ -234,9 +248,9 @@ impl Audit {
     fn add_to_card(&mut self, id: CardId, seq: Seq, entry: &Entry, tell: &mut impl FnMut(Finding)) {
         if let Fact::Issued(issued) = &entry.fact {
             let card = Card::issued(id, issued);
-            self.cards.entry(id).or_insert(Audited { card, posted: 0 });
+            self.cards.entry(id).or_insert(Audited { card, posted: 0, points: 0 });
         }
-        let Some(Audited { card, posted }) = self.cards.get_mut(&id) else {
+        let Some(Audited { card, posted, points }) = self.cards.get_mut(&id) else {
             return match self.begins {
                 Begins::First => tell(Finding::Unissued),
                 Begins::Pruned => {}
@@ -250,6 +264,11 @@ impl Audit {
         *posted += of_card.map(|line| i128::from(line.amount.minor())).sum::<i128>();
         if *posted != i128::from(card.balance().minor()) {
             tell(Finding::Account { posted: *posted, balance: card.balance() });
+        }
+        let change = points_change(&entry.fact);
+        *points = points.saturating_add(change);
+        if change != 0 && u64::try_from(*points) != Ok(card.points()) {
+            tell(Finding::Points { posted: *points, found: card.points() });
         }
         if let Some((balance, available)) = entry.balances() {
             if balance != card.balance() {
@@ -326,7 +345,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
     use cekr_iso8583::{Expiry, Pan};
-    use cekr_issuer::entry::Name;
+    use cekr_issuer::entry::{Name, PointsExpired};
     use cekr_issuer::{Amount, CardStatus, Channels, Controls, LocalDate, Now};
 
     use super::*;
@@ -398,6 +417,14 @@ mod tests {
             }
         });
         assert_eq!(found, [(2, "balance")]);
+    }
+
+    #[test]
+    fn points_that_no_purchase_earned_are_found() {
+        let month = cekr_issuer::points::Month::from_number(1);
+        let expired = Fact::PointsExpired(PointsExpired { month, points: 7 });
+        let found = changed(3, |entry| entry.fact = expired.clone());
+        assert!(found.contains(&(4, "points")), "{found:?}");
     }
 
     #[test]
