@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { accessible, fits, openBrowser, openPerson, openSwitch, picture } from "./support.mjs";
 
 const TOKEN = "a-token-for-stories";
-process.env.CEKR_OPERATOR_TOKEN = TOKEN;
 const STATEMENT = new URL("../../tests/vectors/domain/camt/05-camt053-v02-eod.xml", import.meta.url).pathname;
 
 let browser;
@@ -12,7 +11,7 @@ before(async () => { browser = await openBrowser(); });
 after(() => browser.close());
 
 async function story(tell) {
-  const cekr = await openSwitch();
+  const cekr = await openSwitch([], "none", { CEKR_OPERATOR_TOKEN: TOKEN });
   const people = [];
   /** Somebody with these roles, who has registered a passkey and is at their desk. */
   const operator = async (name, roles, options) => {
