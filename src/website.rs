@@ -5,7 +5,9 @@ use std::path::Path;
 use cekr_bank::upn::{Payee, Payer, PaymentOrder};
 use cekr_portal::Portal;
 use cekr_portal::outbound::{OutboundSettings, Reach};
-use cekr_portal::settings::{ClientSecret, DatabasePlace, PostgresUrl, Rekono, Settings};
+use cekr_portal::settings::{
+    ClientSecret, Confirmations, DatabasePlace, PostgresUrl, Rekono, Settings,
+};
 use cekr_switch::config::{Config, Durability};
 use cekr_switch::server::Server;
 
@@ -64,6 +66,10 @@ fn rekono(config: &Config) -> Option<Rekono> {
         level_claim: rekono.level_claim.clone(),
         level_20: rekono.level_20.clone(),
         level_30: rekono.level_30.clone(),
+        confirmations: match rekono.confirmations {
+            cekr_switch::config::Confirmations::App => Confirmations::App,
+            cekr_switch::config::Confirmations::Ciba => Confirmations::Ciba,
+        },
     })
 }
 

@@ -45,6 +45,16 @@ async function answerWithPasskey(form) {
   }
 }
 
+// How long a purchase waits: counted down between what the server says. Without this script the
+// page tells the moment, which needs no counting.
+setInterval(() => {
+  for (const place of document.querySelectorAll("[data-left]")) {
+    const left = Math.max(0, place.dataset.left - 1);
+    place.dataset.left = left;
+    place.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+  }
+}, 1000);
+
 // The stream says that the session is over: what the page shows is for nobody any more.
 document.addEventListener("signed-out", () => location.reload());
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use crate::card::{api, own_limits};
-use crate::{identity, kranj, loads, statements, webhooks};
+use crate::{confirm, identity, kranj, loads, statements, webhooks};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,6 +23,14 @@ use crate::{identity, kranj, loads, statements, webhooks};
         api::events,
         own_limits::show,
         own_limits::update,
+        confirm::api::list,
+        confirm::api::show,
+        confirm::api::begin,
+        confirm::api::finish,
+        confirm::api::refuse,
+        confirm::api::events,
+        confirm::api::device,
+        confirm::api::bind,
     ),
     tags((name = "holder", description = "A signed-in holder's own cards"))
 )]

@@ -48,6 +48,7 @@ pub use holder::{HolderId, cards_of, held_card};
 pub use level::{Action, Level, StepUp};
 pub use local_path::LocalPath;
 pub use posted::Posted;
+pub(crate) use provider::level_in as provider_level;
 pub use session::{Csrf, SignedIn, Watching};
 
 use audit_head::AuditHead;

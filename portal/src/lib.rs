@@ -31,6 +31,7 @@ use cekr_switch::http::Extension;
 
 use acs::Acs;
 use card::live::Streams;
+use confirm::Confirm;
 use db::{Database, DatabaseError};
 use identity::Identity;
 use loads::Loads;
@@ -49,6 +50,7 @@ pub struct Portal {
 
 struct Inner {
     acs: Acs,
+    confirm: Confirm,
     durable: Durable,
     database: Database,
     identity: Identity,
@@ -91,8 +93,10 @@ impl Portal {
         let identity = Identity::new(&durable, &settings, &outbound);
         let loads = Loads::open(&durable, &database, &settings).await;
         let (streams, desk) = (Streams::default(), StatementDesk::default());
+        let confirm = Confirm::new(&settings);
         let inner = Inner {
             acs: Acs::default(),
+            confirm,
             durable,
             database,
             identity,
@@ -114,6 +118,7 @@ impl Portal {
         tokio::spawn(webhooks::follow(portal.clone()));
         tokio::spawn(acs::follow(portal.clone()));
         desk::open(&portal).await;
+        tokio::spawn(confirm::follow(portal.clone()));
         Ok(portal)
     }
 
@@ -127,6 +132,7 @@ impl Portal {
             .merge(acs::routes())
             .merge(identity::routes())
             .merge(card::routes())
+            .merge(confirm::routes())
             .merge(desk::routes())
             .merge(kranj::routes())
             .merge(loads::routes())
@@ -147,6 +153,7 @@ impl Portal {
             anyone: acs::open_routes()
                 .merge(loads::open_routes())
                 .merge(card::api::routes(self))
+                .merge(confirm::api::routes(self))
                 .merge(kranj::api::routes(self))
                 .with_state(self.clone()),
             operator: operator.with_state(self.clone()),
@@ -158,6 +165,12 @@ impl Portal {
     /// The access control server.
     pub(crate) fn acs(&self) -> &Acs {
         &self.inner.acs
+    }
+
+    /// How purchases are confirmed.
+    #[must_use]
+    pub fn confirm(&self) -> &Confirm {
+        &self.inner.confirm
     }
 
     /// The cards.

@@ -19,6 +19,7 @@ use cekr_switch::http::ApiError;
 
 use crate::Portal;
 use crate::card::notices;
+use crate::confirm;
 use crate::identity::SignedIn;
 use crate::identity::posted::csrf_of;
 use failed::Failure;
@@ -40,6 +41,8 @@ pub struct Page {
     pub csrf: String,
     /// How many notices they have not read.
     pub notices: usize,
+    /// How many purchases wait for their confirmation.
+    pub waiting: usize,
     portal: Portal,
 }
 
@@ -56,6 +59,7 @@ impl Page {
         match self.signed_in {
             Some(_) => &[
                 ("/cards", "menu-cards"),
+                ("/confirmations", "menu-confirmations"),
                 ("/kranj", "menu-kranj"),
                 ("/load", "menu-load"),
                 ("/fee", "menu-fee"),
@@ -93,7 +97,11 @@ impl FromRequestParts<Portal> for Page {
             Some(who) => notices::unread(portal, &who.holder).await.unwrap_or_default(),
             None => 0,
         };
-        Ok(Page { say, path, nonce, signed_in, csrf, notices, portal: portal.clone() })
+        let waiting = match &signed_in {
+            Some(who) => confirm::waiting(portal, &who.holder).await.unwrap_or_default(),
+            None => 0,
+        };
+        Ok(Page { say, path, nonce, signed_in, csrf, notices, waiting, portal: portal.clone() })
     }
 }
 

@@ -39,6 +39,18 @@ pub struct Rekono {
     pub level_20: String,
     /// What stands there for level 30.
     pub level_30: String,
+    /// Where holders confirm online purchases.
+    pub confirmations: Confirmations,
+}
+
+/// Where holders confirm online purchases.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Confirmations {
+    /// On the app's own page, with a passkey.
+    #[default]
+    App,
+    /// At the provider, over CIBA.
+    Ciba,
 }
 
 /// Our secret at a provider.

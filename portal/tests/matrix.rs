@@ -18,6 +18,8 @@ enum Whose {
     Anyone,
     /// A call about a card: nobody signed in is 401.
     CallOfHolder,
+    /// A call about a thing of a holder that is no card.
+    CallOfOwn,
     /// A page about a card: nobody signed in is led to sign in.
     Holder,
     /// Whoever knows the name, which nobody can guess.
@@ -28,7 +30,7 @@ enum Whose {
     Own,
 }
 
-use Whose::{Anyone, CallOfHolder, Holder, Link, Operator, Own};
+use Whose::{Anyone, CallOfHolder, CallOfOwn, Holder, Link, Operator, Own};
 
 /// Every route with an id in it but the desks', which all need an operator. Where the test below
 /// fails, the new route gets its line here.
@@ -51,6 +53,12 @@ const ROUTES: &[(Whose, &str, &str)] = &[
     (Holder, "GET", "/cards/{id}/turn-on"),
     (Holder, "GET", "/cards/{id}/unlock"),
     (Holder, "POST", "/cards/{id}/unlock"),
+    (Holder, "POST", "/confirmations/cards/{card}/device"),
+    (Holder, "POST", "/confirmations/cards/{card}/no-device"),
+    (Own, "GET", "/confirmations/{id}"),
+    (Own, "POST", "/confirmations/{id}/approve"),
+    (Own, "POST", "/confirmations/{id}/begin"),
+    (Own, "POST", "/confirmations/{id}/refuse"),
     (Own, "POST", "/devices/{id}/remove"),
     (Own, "POST", "/devices/{id}/rename"),
     (Holder, "GET", "/kranj/{id}"),
@@ -69,6 +77,8 @@ const ROUTES: &[(Whose, &str, &str)] = &[
     (Operator, "POST", "/v1/cards/{id}/enrolment_codes"),
     (CallOfHolder, "GET", "/v1/holder/cards/{id}"),
     (CallOfHolder, "PATCH", "/v1/holder/cards/{id}"),
+    (CallOfHolder, "GET", "/v1/holder/cards/{id}/confirmation_device"),
+    (CallOfHolder, "PATCH", "/v1/holder/cards/{id}/confirmation_device"),
     (CallOfHolder, "GET", "/v1/holder/cards/{id}/events"),
     (CallOfHolder, "GET", "/v1/holder/cards/{id}/limits"),
     (CallOfHolder, "PATCH", "/v1/holder/cards/{id}/limits"),
@@ -78,6 +88,10 @@ const ROUTES: &[(Whose, &str, &str)] = &[
     (CallOfHolder, "POST", "/v1/holder/cards/{id}/report"),
     (CallOfHolder, "GET", "/v1/holder/cards/{id}/transactions"),
     (CallOfHolder, "POST", "/v1/holder/cards/{id}/unlock"),
+    (CallOfOwn, "GET", "/v1/holder/confirmations/{id}"),
+    (CallOfOwn, "POST", "/v1/holder/confirmations/{id}/approve/begin"),
+    (CallOfOwn, "POST", "/v1/holder/confirmations/{id}/approve/finish"),
+    (CallOfOwn, "POST", "/v1/holder/confirmations/{id}/refuse"),
     (Operator, "POST", "/v1/holders/{id}/recovery"),
     (Operator, "GET", "/v1/receipts/{seq}"),
     (Operator, "POST", "/v1/suspense/{id}/assignments"),
@@ -123,6 +137,8 @@ fn ask(browser: &Browser<'_>, method: &str, path: &str, id: &str) -> Reply {
     if path.starts_with("/v1/") {
         let body = match path.rsplit('/').next().unwrap() {
             "report" => json!({ "reason": "lost" }),
+            "confirmation_device" => json!({ "device": null }),
+            "finish" => json!({ "ceremony": "x", "credential": {} }),
             "limits" => json!({ "cash_day": 100_00 }),
             _ => json!({ "channels": { "abroad": false } }),
         };
@@ -247,6 +263,9 @@ fn nobody_who_is_not_signed_in_sees_any_of_them() {
     for (method, path) in rows(CallOfHolder) {
         assert_eq!(ask(&stranger, method, path, &id).status, 401, "{method} {path}");
     }
+    for (method, path) in rows(CallOfOwn) {
+        assert_eq!(ask(&stranger, method, path, "x").status, 401, "{method} {path}");
+    }
     for (method, path) in rows(Own) {
         let led = ask(&stranger, method, path, "x");
         assert_eq!(led.status, 303, "{method} {path}");
@@ -300,6 +319,17 @@ fn a_name_that_nobody_has_is_404_for_everybody() {
             for browser in [&ana, &site.browser()] {
                 assert_eq!(ask(browser, method, path, unknown).status, 404, "{method} {path}");
             }
+        }
+    }
+}
+
+#[test]
+fn what_is_nobodys_is_404_for_every_holder() {
+    let site = Site::start();
+    let (ana, _) = site.registered("ana");
+    for (method, path) in rows(CallOfOwn) {
+        for unknown in ["x", "8a880dc0-d2d2-4067-bcb1-b08d1690b26f", "%27%20OR%201=1"] {
+            assert_eq!(ask(&ana, method, path, unknown).status, 404, "{method} {path}");
         }
     }
 }

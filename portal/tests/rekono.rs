@@ -23,6 +23,7 @@ fn rekono(provider: &Provider) -> Rekono {
         level_claim: "acr".to_owned(),
         level_20: "20".to_owned(),
         level_30: "30".to_owned(),
+        ..Rekono::default()
     }
 }
 

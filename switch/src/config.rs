@@ -24,10 +24,10 @@ use serde::Deserialize as _;
 
 pub use advantage::{AdvantageConfig, EnrolledRow, RowError};
 pub use settings::{
-    AbroadScope, AbuseConfig, Address, Bin, CashpointRequires, Config, DataConfig, Durability,
-    EcommerceRequires, FramingName, HoldsConfig, HttpConfig, JournalSettings, KeysConfig,
-    LimitsConfig, ListenerConfig, Listeners, MacWord, PolicyConfig, PortalConfig, PosRequires,
-    RekonoConfig, SettingError, SpecName, SwitchConfig,
+    AbroadScope, AbuseConfig, Address, Bin, CashpointRequires, Config, Confirmations, DataConfig,
+    Durability, EcommerceRequires, FramingName, HoldsConfig, HttpConfig, JournalSettings,
+    KeysConfig, LimitsConfig, ListenerConfig, Listeners, MacWord, PolicyConfig, PortalConfig,
+    PosRequires, RekonoConfig, SettingError, SpecName, SwitchConfig,
 };
 pub use table::{SETTINGS, Setting, to_json_lines, to_text};
 

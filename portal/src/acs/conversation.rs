@@ -211,20 +211,12 @@ pub(super) async fn challenged(
     }
     let found = purchase::find(portal, purchase.id).await?;
     let purchase = found.ok_or(Failed::NotFound)?;
-    if let Err(failed) = start(portal, &purchase).await {
+    if let Err(failed) = confirm::start(portal, &purchase).await {
         tracing::error!(?failed, id = %purchase.id, "the holder cannot be asked");
         end(portal, purchase.card, purchase.id, ConfirmationEnd::Cancelled).await;
         concluded(portal, purchase.id, Outcome::Faulted).await?;
     }
     Ok(Arrival::InTime)
-}
-
-/// Asks the holder: from now on the purchase stands among those that wait for them.
-async fn start(portal: &Portal, purchase: &Purchase) -> Result<(), Failed> {
-    let (durable, now) = (portal.durable(), portal.durable().now());
-    let pushed = durable.control().push_confirmation(purchase.card, purchase.id, now);
-    durable.told(pushed).await?;
-    Ok(())
 }
 
 /// Whoever sits before the page gives it up.

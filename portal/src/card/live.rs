@@ -208,12 +208,12 @@ impl Watched {
     }
 }
 
-fn signed_out() -> Event {
+pub(crate) fn signed_out() -> Event {
     Event::default().event(SIGNED_OUT).data(SIGNED_OUT)
 }
 
 /// The receiving end as a stream.
-struct Received(Receiver<Event>);
+pub(crate) struct Received(pub(crate) Receiver<Event>);
 
 impl Stream for Received {
     type Item = Result<Event, Infallible>;
@@ -226,17 +226,17 @@ impl Stream for Received {
 /// Browsers open six connections to a host; a page must still be able to ask beside its streams.
 const STREAMS_PER_HOLDER: usize = 4;
 const STREAMS_MAX: usize = 4_096;
-const EVENTS_AHEAD: usize = 4;
+pub(crate) const EVENTS_AHEAD: usize = 4;
 /// How many entries a reader may have missed and still be told them.
 const ENTRIES_BEHIND_MAX: usize = 256;
 const LAST_EVENT_ID: &str = "last-event-id";
-const RETRY_S: u64 = 60;
+pub(crate) const RETRY_S: u64 = 60;
 /// How often a stream looks at its card: an entry is seen well within a second.
 const LOOK: Duration = Duration::from_millis(150);
 /// How often it looks whether the session is over.
-const SESSION_LOOK: Duration = Duration::from_secs(5);
-const SEND_MAX: Duration = Duration::from_secs(30);
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(crate) const SESSION_LOOK: Duration = Duration::from_secs(5);
+pub(crate) const SEND_MAX: Duration = Duration::from_secs(30);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// What the page listens to; `cekr.js` and the templates name them.
 const CARD_CHANGED: &str = "card-changed";
 const SIGNED_OUT: &str = "signed-out";

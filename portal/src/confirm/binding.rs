@@ -36,7 +36,7 @@ pub async fn device_of(portal: &Portal, card: CardId) -> Result<Option<Bound>, F
 /// Binds `card`, an opaque id, to a passkey of `holder`; whoever was bound before is bound no more.
 ///
 /// # Errors
-/// [`Failed::NotFound`] if the card or the passkey is not theirs.
+/// [`Failed::Unprocessable`] if the card or the passkey is not theirs.
 pub async fn bind(
     change: &mut Change,
     holder: &str,
@@ -54,7 +54,7 @@ pub async fn bind(
                 WHERE h.card = $1 AND p.id = $2 AND h.holder = $3";
     let bind = sqlx::query(bind).bind(card).bind(passkey).bind(holder).bind(at(now_ms));
     if bind.execute(change.on()).await?.rows_affected() == 0 {
-        return Err(Failed::NotFound);
+        return Err(Failed::Unprocessable("confirm-device-unknown"));
     }
     let what = "confirmation_device_bound";
     change.note(Line { who: holder, what, about: card, before: &was, after: passkey }).await

@@ -155,11 +155,7 @@ impl Provider {
 
     /// The level that a checked token tells.
     fn level(&self, token: &CoreIdToken) -> Level {
-        let token = token.to_string();
-        let body = token.split('.').nth(1).and_then(|body| URL_SAFE_NO_PAD.decode(body).ok());
-        let body: Option<Value> = body.and_then(|body| serde_json::from_slice(&body).ok());
-        let claim = body.as_ref().and_then(|body| body.get(&self.settings.level_claim));
-        level_of(&self.settings, claim)
+        level_in(&self.settings, &token.to_string())
     }
 
     async fn client(&self, now_ms: u64) -> Result<Client, ProviderError> {
@@ -187,6 +183,13 @@ impl Provider {
         *known = Some((now_ms, found.clone()));
         Ok(found)
     }
+}
+
+/// The level that a token tells whose signature was checked.
+pub(crate) fn level_in(settings: &Rekono, token: &str) -> Level {
+    let body = token.split('.').nth(1).and_then(|body| URL_SAFE_NO_PAD.decode(body).ok());
+    let body: Option<Value> = body.and_then(|body| serde_json::from_slice(&body).ok());
+    level_of(settings, body.as_ref().and_then(|body| body.get(&settings.level_claim)))
 }
 
 /// The level of a claim's value, text or number; what the settings do not name is the lowest.

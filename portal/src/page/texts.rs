@@ -180,6 +180,7 @@ macro_rules! texts {
             include_str!(concat!("../../texts/", $language, "/loads.ftl")),
             include_str!(concat!("../../texts/", $language, "/statements.ftl")),
             include_str!(concat!("../../texts/", $language, "/webhooks.ftl")),
+            include_str!(concat!("../../texts/", $language, "/confirm.ftl")),
         ]
     };
 }

@@ -6,6 +6,7 @@ pub mod authenticator;
 pub mod operator;
 pub mod provider;
 pub mod receiver;
+pub mod shop;
 pub mod tls;
 
 use std::cell::RefCell;

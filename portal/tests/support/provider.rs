@@ -21,6 +21,20 @@ pub struct Provider {
     pub url: String,
     key: SigningKey,
     grants: Arc<Mutex<BTreeMap<String, Grant>>>,
+    questions: Arc<Mutex<Questions>>,
+}
+
+/// Questions for people's devices (CIBA), and what comes of them.
+#[derive(Default)]
+pub struct Questions {
+    /// Each as it came.
+    pub asked: Vec<BTreeMap<String, String>>,
+    /// What is said to each look at any of them, one after the other; the last one stays.
+    pub turns: Vec<(u16, Value)>,
+    /// How often was looked.
+    pub looks: usize,
+    /// Whether questions are taken at all.
+    pub refuses: bool,
 }
 
 /// What a code stands for.
@@ -57,7 +71,8 @@ impl Provider {
             Some(_) => format!("https://localhost:{port}"),
             None => format!("http://127.0.0.1:{port}"),
         };
-        let provider = Provider { url, key: key(), grants: Arc::default() };
+        let (grants, questions) = (Arc::default(), Arc::default());
+        let provider = Provider { url, key: key(), grants, questions };
         let serving = provider.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -135,8 +150,36 @@ impl Provider {
         match path {
             "/.well-known/openid-configuration" => (200, self.description()),
             "/jwks" => (200, json!({"keys": [jwk(&self.key)]})),
+            "/token" if body.contains("grant-type%3Aciba") => self.turn(&fields(body)),
             "/token" => self.token(&fields(body)),
+            "/question" => self.question(fields(body)),
             _ => (404, json!({})),
+        }
+    }
+
+    /// What was asked of people's devices.
+    pub fn questions(&self) -> impl std::ops::DerefMut<Target = Questions> + '_ {
+        self.questions.lock()
+    }
+
+    fn question(&self, asked: BTreeMap<String, String>) -> (u16, Value) {
+        let mut questions = self.questions.lock();
+        if questions.refuses {
+            return (400, json!({"error": "unknown_user_id"}));
+        }
+        questions.asked.push(asked);
+        let request = format!("request {}", questions.asked.len());
+        (200, json!({"auth_req_id": request, "expires_in": 300, "interval": 1}))
+    }
+
+    fn turn(&self, asked: &BTreeMap<String, String>) -> (u16, Value) {
+        assert!(asked["auth_req_id"].starts_with("request "), "{asked:?}");
+        let mut questions = self.questions.lock();
+        questions.looks += 1;
+        match questions.turns.len() {
+            0 => (400, json!({"error": "authorization_pending"})),
+            1 => questions.turns[0].clone(),
+            _ => questions.turns.remove(0),
         }
     }
 
@@ -157,6 +200,8 @@ impl Provider {
             "authorization_endpoint": format!("{}/authorize", self.url),
             "token_endpoint": format!("{}/token", self.url),
             "jwks_uri": format!("{}/jwks", self.url),
+            "backchannel_authentication_endpoint": format!("{}/question", self.url),
+            "backchannel_token_delivery_modes_supported": ["poll"],
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],

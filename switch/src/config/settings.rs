@@ -410,6 +410,18 @@ pub struct RekonoConfig {
     pub level_20: String,
     /// What stands in that claim for level 30.
     pub level_30: String,
+    /// Where holders confirm online purchases.
+    pub confirmations: Confirmations,
+}
+
+/// Where holders confirm online purchases.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confirmations {
+    /// On the website's own page, with a passkey.
+    App,
+    /// At the provider, which asks on a device of its own (CIBA).
+    Ciba,
 }
 
 impl fmt::Debug for RekonoConfig {
@@ -431,6 +443,7 @@ impl Default for RekonoConfig {
             level_claim: "acr".to_owned(),
             level_20: "20".to_owned(),
             level_30: "30".to_owned(),
+            confirmations: Confirmations::App,
         }
     }
 }

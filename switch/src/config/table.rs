@@ -123,6 +123,7 @@ pub const SETTINGS: &[Setting] = &[
     row("rekono", "level_claim", "text", "the claim that tells the level of assurance"),
     row("rekono", "level_20", "text", "what stands there for level 20"),
     row("rekono", "level_30", "text", "what stands there for level 30"),
+    row("rekono", "confirmations", "app | ciba", "where holders confirm online purchases"),
 ];
 
 impl Setting {
