@@ -10,6 +10,8 @@ mod support;
 mod account;
 #[path = "simulation/cleared.rs"]
 mod cleared;
+#[path = "simulation/consent.rs"]
+mod consent;
 #[path = "simulation/elements.rs"]
 mod elements;
 #[path = "simulation/oracle.rs"]
@@ -150,6 +152,7 @@ impl Both {
             abroad_with_card_only: false,
             cashback_fee,
             chip_at_cashpoints: false,
+            confirms: false,
             dispense_faults: 3,
             limits: false,
             private_is_tagged: true,

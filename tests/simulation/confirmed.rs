@@ -11,40 +11,13 @@ use cekr_issuer::{
 use cekr_switch::control::ControlError;
 use cekr_terminal_sim::random::Random;
 
+use crate::consent::{Shown, Step};
 use crate::oracle::Oracle;
 use crate::support::{Bank, CardSpec, Told, id_of};
 use crate::world::{CARDS, World};
 
-/// A step of a confirmation.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Step {
-    Ask,
-    Push,
-    Approve,
-    Seal,
-    Deny,
-    Cancel,
-}
-
 /// The usual way.
 const WAY: [Step; 4] = [Step::Ask, Step::Push, Step::Approve, Step::Seal];
-
-/// What the holder is shown, and by what it is known.
-#[derive(Clone, Debug)]
-pub struct Shown {
-    pub card: usize,
-    pub id: u8,
-    pub cents: u64,
-    pub merchant: &'static str,
-}
-
-impl Shown {
-    /// The number of its value.
-    pub fn number(&self) -> [u8; 8] {
-        let two = |number: u8| ((number / 10 % 10) << 4) | (number % 10);
-        [0x48, 0x15, 0x16, 0x23, 0x42, two(self.id / 100), 0x08, two(self.id)]
-    }
-}
 
 /// A value that a shop got.
 struct Value {

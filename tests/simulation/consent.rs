@@ -6,10 +6,37 @@ use cekr_emv::keys::{Cvk, Key};
 use cekr_issuer::{CardStatus, Now};
 
 use crate::account::{Account, Line};
-use crate::confirmed::{Shown, Step};
 use crate::elements::{octets, private};
 use crate::oracle::{Rules, Verdict, say};
 use crate::read::{Ask, Read};
+
+/// A step of a confirmation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Step {
+    Ask,
+    Push,
+    Approve,
+    Seal,
+    Deny,
+    Cancel,
+}
+
+/// What the holder is shown, and by what it is known.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub card: usize,
+    pub id: u8,
+    pub cents: u64,
+    pub merchant: &'static str,
+}
+
+impl Shown {
+    /// The number of its value.
+    pub fn number(&self) -> [u8; 8] {
+        let two = |number: u8| ((number / 10 % 10) << 4) | (number % 10);
+        [0x48, 0x15, 0x16, 0x23, 0x42, two(self.id / 100), 0x08, two(self.id)]
+    }
+}
 
 /// A confirmation, and how far it has come.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use cekr_issuer::{CardStatus, Channels, Now};
 
 use crate::account::{Account, Money, Undone};
 use crate::cleared::ClearingBook;
-use crate::confirmed::{Shown, Step};
+use crate::consent::{Shown, Step};
 use crate::read::{Ask, Key, Read, read_key, read_money, read_reversal, stranger};
 use crate::statements::BankBook;
 use crate::support::{CardSpec, FIRST_MOK_ID, Told, luhn_holds};
