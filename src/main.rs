@@ -14,6 +14,8 @@ mod chip_counter;
 mod clear;
 mod config;
 mod demo;
+#[cfg(feature = "portal")]
+mod holder;
 mod journal;
 mod keys;
 mod load;
@@ -25,6 +27,8 @@ mod serve;
 mod shop;
 mod simulate;
 mod terminal;
+#[cfg(feature = "portal")]
+mod virtual_passkey;
 #[cfg(feature = "portal")]
 mod website;
 
