@@ -8,7 +8,7 @@ use cekr_iso8583::Expiry;
 use cekr_issuer::entry::Name;
 use cekr_issuer::{Amount, Controls};
 use cekr_switch::clock::Clock;
-use cekr_switch::config::{Address, Config, Durability};
+use cekr_switch::config::{Address, Config, Durability, EcommerceRequires};
 use cekr_switch::http::TokenPlace;
 use cekr_switch::keyring::StartKey;
 use cekr_switch::server::{ClockBehind, Options, Running, Server, Signals};
@@ -225,7 +225,14 @@ pub fn start(start: Start<'_>) -> Result<Running, String> {
 fn line(server: &Server, config: &Config) -> Result<simulate::Line, String> {
     let to = server.iso_addr().map_err(|error| error.to_string())?.to_string();
     let listener = config.listener.first();
-    Ok(simulate::Line { to, spec: listener.spec.spec(), framing: listener.framing.framing() })
+    let issuer = match config.policy.ecommerce_requires {
+        EcommerceRequires::Confirmation => {
+            Some(server.http_url().map_err(|error| error.to_string())?)
+        }
+        EcommerceRequires::Tick => None,
+    };
+    let (spec, framing) = (listener.spec.spec(), listener.framing.framing());
+    Ok(simulate::Line { to, spec, framing, issuer })
 }
 
 /// Issues the cards whose numbers are not known yet, and waits until they are durable.

@@ -64,6 +64,8 @@ pub(crate) struct Purchase<'a> {
     pub(crate) amount: u64,
     /// Who sits before the shop's page.
     pub(crate) buyer: Buyer,
+    /// How long whoever waits there waits; then they cancel.
+    pub(crate) patience: Duration,
     /// `sl` or `en`.
     pub(crate) language: &'static str,
 }
@@ -107,10 +109,17 @@ pub(crate) async fn authenticate(
         Verdict::Challenge { url, acs_id } => (url, acs_id),
     };
     let page = browse(purchase.buyer, &url, &order.creq(&acs_id), &tell).await?;
-    let until = Instant::now() + PATIENCE;
+    let mut until = Instant::now() + purchase.patience;
+    let mut waits = page.as_deref().filter(|_| purchase.buyer == Buyer::Waits);
     let result = loop {
-        let next = timeout_at(until, results.next()).await;
-        let result = next.ok().flatten().ok_or("the result of the purchase did not come")?;
+        let Ok(next) = timeout_at(until, results.next()).await else {
+            let page = waits.take().ok_or("the result of the purchase did not come")?;
+            // Whatever the button says: the holder may have been faster, and the result tells.
+            press_cancel(page, &url).await?;
+            until = Instant::now() + RESULT_MAX;
+            continue;
+        };
+        let result = next.ok_or("the result of the purchase did not come")?;
         // What is about another order, or no result, was not for us.
         if let Ok(result) = order.judge_result(&result, &acs_id) {
             break result;
@@ -144,10 +153,9 @@ async fn browse(
     }
     let page = format!("{origin}{}", opened.location);
     if buyer == Buyer::Cancels {
-        let cancel = Call::Form(format!("{page}/cancel"), String::new(), origin.to_owned());
-        let cancelled = call(cancel).await?;
-        if cancelled.status != 303 {
-            return Err(format!("the cancel button answers {}", cancelled.status));
+        let status = press_cancel(&page, url).await?;
+        if status != 303 {
+            return Err(format!("the cancel button answers {status}"));
         }
     } else {
         tell(&format!(
@@ -155,6 +163,13 @@ async fn browse(
         ));
     }
     Ok(Some(page))
+}
+
+/// The button on the issuer's page; the status that it answers with.
+async fn press_cancel(page: &str, url: &str) -> Result<u16, String> {
+    let origin = origin(url).ok_or("acsURL is no address")?;
+    let cancel = Call::Form(format!("{page}/cancel"), String::new(), origin.to_owned());
+    Ok(call(cancel).await?.status)
 }
 
 /// The browser comes back with the end, which must be the one that the result told.
@@ -256,7 +271,9 @@ fn uuid() -> String {
 }
 
 /// A holder has five minutes; the result follows at once.
-const PATIENCE: Duration = Duration::from_secs(330);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(330);
+/// The result follows a cancelled page at once.
+const RESULT_MAX: Duration = Duration::from_secs(30);
 /// A page that waits for its end answers within half of this.
 const CALL_MAX: Duration = Duration::from_secs(60);
 const PAGE_LOOKS: u32 = 3;

@@ -7,6 +7,7 @@
 //! The cards are those of the start's card file: their chips and PINs are known from there alone.
 
 mod mishap;
+mod online;
 mod relay;
 mod world;
 
@@ -29,7 +30,7 @@ use cekr_terminal_sim::client::{
 };
 use cekr_terminal_sim::device::pin_pad::EncipheredPin;
 use cekr_terminal_sim::device::reader::{ChipSlot, Reader};
-use cekr_terminal_sim::form::{Entry, PinPad, Tender};
+use cekr_terminal_sim::form::{Authentication, Entry, PinPad, Tender};
 use cekr_terminal_sim::link::LinkConfig;
 use cekr_terminal_sim::outcome::Outcome;
 use cekr_terminal_sim::place::Place;
@@ -39,6 +40,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, Semaphore};
 
 use self::mishap::Mishap;
+use self::online::Issuer;
 use self::relay::Relay;
 use crate::cards::CardRecord;
 use crate::terminal::{self, Told};
@@ -48,6 +50,8 @@ pub(crate) struct Simulator {
     to: String,
     spec: &'static Spec,
     framing: Framing,
+    /// Whom web shops ask first; nobody where the tick decides.
+    issuer: Option<Issuer>,
     cards: Vec<CardRecord>,
     durable: Durable,
     #[cfg(feature = "portal")]
@@ -67,6 +71,8 @@ pub(crate) struct Line {
     pub(crate) spec: &'static Spec,
     /// Its framing.
     pub(crate) framing: Framing,
+    /// The access control server's address, where purchases are to be confirmed.
+    pub(crate) issuer: Option<String>,
 }
 
 #[derive(Clone)]
@@ -114,6 +120,8 @@ struct Asked {
     reference: Option<String>,
     /// What goes wrong; `well` lets any amount pass.
     world: Option<String>,
+    /// How many seconds a web shop waits for the holder.
+    wait_s: Option<u64>,
 }
 
 impl Simulator {
@@ -128,6 +136,7 @@ impl Simulator {
             to: line.to,
             spec: line.spec,
             framing: line.framing,
+            issuer: line.issuer.map(Issuer::new),
             cards,
             durable,
             #[cfg(feature = "portal")]
@@ -163,6 +172,9 @@ impl Simulator {
                 "reference": text("Of a payment order; the card's own when absent"),
                 "world": { "type": "string", "enum": Mishap::names(),
                            "description": "What goes wrong, whatever the cents are" },
+                "wait_s": { "type": "integer", "minimum": 0, "maximum": 300,
+                            "description": "Seconds an online purchase waits for its holder; 60 \
+                                            when absent. Then the buyer cancels" },
             },
         });
         let operation = json!({
@@ -207,7 +219,7 @@ impl Simulator {
                 })?
             }
         };
-        let _seat = self.at_once.acquire().await;
+        let mut _seat = self.at_once.acquire().await;
         match kind {
             Kind::CardLoad => return world::card_load(self, record, amount, mishap).await,
             Kind::UpnOrder => return world::upn_order(self, record, &asked, amount, mishap).await,
@@ -220,15 +232,31 @@ impl Simulator {
         let tender = self.tender(record, kind, &asked, mishap).await?;
         let new_pin = new_pin(kind, &asked)?;
         let amount = Mishap::left_of(mishap, kind, amount);
-        let host = self.connect(&place, mishap).await?;
-        if kind == Kind::FeeEnquiry {
-            return Ok(enquire(host, &place, record, tender, amount).await);
-        }
-        let original = before.as_ref().map(|done| done.outcome.clone());
-        let pin = self.pin_of(record).await;
-        let chip = session(pin.as_ref(), &place, &tender, drawn_id());
-        let request = Request { kind, amount, original, new_pin: new_pin.as_ref(), mishap };
-        let (outcome, notes) = transact(request, host, &place, chip, tender).await?;
+        let issuer = self.issuer.as_ref().filter(|_| kind == Kind::OnlinePurchase);
+        let three_ds = match issuer {
+            None => None,
+            Some(issuer) => {
+                drop(_seat);
+                let answered = issuer.ask(&tender, &place, amount, asked.wait_s).await?;
+                _seat = self.at_once.acquire().await;
+                Some(answered)
+            }
+        };
+        let (outcome, notes) = match online::not_ordered(three_ds.as_ref(), amount) {
+            Some(outcome) => (outcome, Vec::new()),
+            None => {
+                let host = self.connect(&place, mishap).await?;
+                if kind == Kind::FeeEnquiry {
+                    return Ok(enquire(host, &place, record, tender, amount).await);
+                }
+                let original = before.as_ref().map(|done| done.outcome.clone());
+                let pin = self.pin_of(record).await;
+                let chip = session(pin.as_ref(), &place, &tender, drawn_id());
+                let (given, new_pin) = (online::given(three_ds.as_ref()), new_pin.as_ref());
+                let request = Request { kind, amount, original, new_pin, given, mishap };
+                transact(request, host, &place, chip, tender).await?
+            }
+        };
         if let Some(new_pin) = new_pin.filter(|_| outcome.is_approved()) {
             self.pins.lock().await.insert(record.name.clone(), new_pin);
         }
@@ -236,6 +264,9 @@ impl Simulator {
         let mut answer = terminal::told(told, &record.pan.masked().to_string(), &place, &outcome);
         let id = format!("sim_{:016x}", drawn_id());
         answer.insert("id".to_owned(), json!(id));
+        if kind == Kind::OnlinePurchase {
+            answer.insert("three_ds".to_owned(), terminal::told_three_ds(three_ds.as_ref()));
+        }
         answer.insert("world".to_owned(), json!(mishap.map(Mishap::name)));
         let cause =
             outcome.reversed.map(|cause| String::from_utf8_lossy(&cause.code()).into_owned());
@@ -456,6 +487,8 @@ struct Request<'a> {
     amount: u64,
     original: Option<Outcome>,
     new_pin: Option<&'a Pin>,
+    /// What the issuer gave for an order.
+    given: Option<Authentication>,
     mishap: Option<Mishap>,
 }
 
@@ -466,12 +499,15 @@ async fn transact(
     chip: Option<ChipSession<Reader>>,
     tender: Tender,
 ) -> Result<(Outcome, Vec<Note>), ApiError> {
-    let Request { kind, amount, original, new_pin, mishap } = request;
+    let Request { kind, amount, original, new_pin, given, mishap } = request;
     let of = original.as_ref().map(Outcome::original).unwrap_or_default();
     let form = match kind {
         Kind::OnlinePurchase => {
             let mut shop = ShopTerminal::new(host, place.clone());
-            let outcome = shop.buy(&tender.card, amount, None).await;
+            let outcome = match given {
+                Some(given) => shop.buy_authenticated(&tender.card, amount, None, given).await,
+                None => shop.buy(&tender.card, amount, None).await,
+            };
             return Ok((outcome, settled(&mut shop.host, mishap).await));
         }
         Kind::PinChange | Kind::Withdrawal => {

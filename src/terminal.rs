@@ -39,6 +39,7 @@ use serde_json::{Value, json};
 use self::chip::ChipArgs;
 pub(crate) use self::chip::clock;
 use self::pad::PadArgs;
+pub(crate) use self::shop::told_three_ds;
 pub use self::shop::{ShopArgs, run_shop};
 use crate::cards;
 use crate::load::{SpecName, address, duration, framing, spec};

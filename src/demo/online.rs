@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use super::{Expected, Story, Teller, Told, euros};
 use crate::holder::{Answer, Back, Holder};
-use crate::shop::{Asked, Buyer, By, Purchase, authenticate};
+use crate::shop::{Asked, Buyer, By, PATIENCE, Purchase, authenticate};
 
 impl Story<'_> {
     /// The purchase waits, is confirmed and approved; the next is refused and never asked for.
@@ -60,7 +60,8 @@ impl Story<'_> {
     ) -> Told<(Holder, Asked)> {
         let api = self.running.http_url();
         let (card, buyer, language) = (&self.ana.card, Buyer::Waits, "sl");
-        let purchase = Purchase { api: &api, card, place, amount, buyer, language };
+        let patience = PATIENCE;
+        let purchase = Purchase { api: &api, card, place, amount, buyer, patience, language };
         let payee = place.name.clone();
         let answering = spawn_blocking(move || holder.answer(&payee, answer).map(|()| holder));
         let answering = async { answering.await.map_err(|error| error.to_string())? };

@@ -15,7 +15,7 @@ use super::{
     Channel, CommonArgs, ExitCode, Fault, Line, OriginalArgs, Tender, cvv2, name_of, place,
     say_what_to_type, settled, usual_place,
 };
-use crate::shop::{Asked, Buyer, By, Purchase, authenticate};
+use crate::shop::{Asked, Buyer, By, PATIENCE, Purchase, authenticate};
 
 /// A web shop
 #[derive(Debug, clap::Args)]
@@ -92,7 +92,7 @@ async fn buy(
 ) -> Result<(Outcome, Vec<Note>, Map<String, Value>), Fault> {
     let asked = ask(args, &line, &tender, sum).await?;
     let mut more = Map::new();
-    more.insert("three_ds".to_owned(), told(asked.as_ref()));
+    more.insert("three_ds".to_owned(), told_three_ds(asked.as_ref()));
     let given = match &asked {
         Some(Asked::Authenticated { given, .. }) => Some(*given),
         Some(Asked::GivenUp(refused)) => {
@@ -155,6 +155,7 @@ async fn ask(
             (_, true) => Buyer::StaysAway,
             (false, false) => Buyer::Waits,
         },
+        patience: PATIENCE,
         language: match args.common.language() {
             Language::En => "en",
             Language::Sl => "sl",
@@ -177,7 +178,7 @@ fn refusal(refused: &cekr_terminal_sim::three_ds::Refused) -> Refusal<'_> {
 }
 
 /// How the issuer was asked, as programs read it.
-fn told(asked: Option<&Asked>) -> Value {
+pub(crate) fn told_three_ds(asked: Option<&Asked>) -> Value {
     match asked {
         None | Some(Asked::NoServer(_)) => Value::Null,
         Some(Asked::Authenticated { given, by }) => json!({
