@@ -102,7 +102,8 @@ async fn buy(
         }
         Some(Asked::Declined(refused)) => {
             let Refusal { status, reason, info } = refusal(refused);
-            eprintln!("cekr shop: the issuer asks nobody ({status} {reason}){info}");
+            let hint = if refused.reason == NOT_ENROLLED { HINT_ENROL } else { "" };
+            eprintln!("cekr shop: the issuer asks nobody ({status} {reason}){info}{hint}");
             None
         }
         Some(Asked::NoServer(why)) if args.api.is_some() => {
@@ -122,6 +123,11 @@ async fn buy(
     }
     Ok((outcome, settled(&mut shop.host).await, more))
 }
+
+/// `transStatusReason`: nobody can be asked for this card.
+const NOT_ENROLLED: &str = "13";
+const HINT_ENROL: &str = "\nhelp: no card of ours, or it has no device that confirms: register it \
+     with a passkey on the website, at /register";
 
 async fn order(
     shop: &mut ShopTerminal,
