@@ -1,10 +1,8 @@
 //! Who changed what about people: a chain of lines that is only appended to.
 //!
 //! Each line's hash covers the one before under a key that is not in the database, so that a line
-//! that was changed, left out or put in later is found; that the newest are there, [`audit_head`]
+//! that was changed, left out or put in later is found; that the newest are there, `audit_head`
 //! knows. A change and its line stand in one transaction.
-//!
-//! [`audit_head`]: super::audit_head
 
 use sqlx::{Any, Transaction};
 use tokio::sync::OwnedMutexGuard;
