@@ -617,7 +617,8 @@ impl Crashing {
     fn asks_again(&mut self, world: &mut World, place: &str) {
         for exchange in std::mem::take(&mut self.released) {
             let Exchange { octets, request, reply, at_ms } = exchange;
-            if !world.is_recent(at_ms) || world.draw(2) == 0 {
+            let since = world.first_came(&request).unwrap_or(at_ms);
+            if !world.is_recent(since) || world.draw(2) == 0 {
                 continue;
             }
             let again = self.run.reads(world, &[octets], place).remove(0);

@@ -338,6 +338,13 @@ impl World {
         unix_ms + NAMED_MS >= self.now().unix_ms
     }
 
+    /// When a request came for the first time: its answer is promised from then on, not from its
+    /// latest repeat.
+    pub fn first_came(&self, told: &Told) -> Option<u64> {
+        let mut latest = self.sent.iter().rev().take(NAMED_MAX);
+        latest.find(|sent| same_key(&sent.told, told)).map(|sent| sent.at_ms)
+    }
+
     /// Any message that was sent lately, again; most terminals mark it as a repeat.
     fn again(&mut self) -> Told {
         let since = self.passed_ms.saturating_sub(NAMED_MS);
