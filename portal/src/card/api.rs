@@ -212,6 +212,25 @@ pub(crate) struct Asked {
     starting_after: Option<u64>,
 }
 
+/// Which page of a history: what comes before this entry, and how much of it.
+///
+/// # Errors
+/// What the caller hears of a wrong parameter.
+pub(crate) fn page_of(
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<(Option<Seq>, usize), ApiError> {
+    let Ok(Query(asked)) = asked else {
+        let message = "limit and starting_after are numbers, and nothing else can be asked";
+        return Err(ApiError::invalid("invalid_parameter", message));
+    };
+    let limit = asked.limit.unwrap_or(ITEMS);
+    if !(1..=ITEMS_MAX).contains(&limit) {
+        let message = format!("limit is from 1 to {ITEMS_MAX}");
+        return Err(ApiError::invalid("invalid_limit", message).of("limit"));
+    }
+    Ok((asked.starting_after.map(Seq), limit))
+}
+
 #[utoipa::path(get, path = "/v1/holder/cards/{id}/transactions", tag = "holder",
     operation_id = "holder_card_transactions", summary = "What a card did, from the newest",
     security(("holder" = [])),
@@ -231,17 +250,11 @@ pub(crate) async fn transactions(
     Path(token): Path<String>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Failed> {
-    let Ok(Query(asked)) = asked else {
-        let message = "limit and starting_after are numbers, and nothing else can be asked";
-        return Ok(ApiError::invalid("invalid_parameter", message).into_response());
+    let (before, limit) = match page_of(asked) {
+        Ok(page) => page,
+        Err(refused) => return Ok(refused.into_response()),
     };
-    let limit = asked.limit.unwrap_or(ITEMS);
-    if !(1..=ITEMS_MAX).contains(&limit) {
-        let message = format!("limit is from 1 to {ITEMS_MAX}");
-        return Ok(ApiError::invalid("invalid_limit", message).of("limit").into_response());
-    }
     let id = held_card(&portal, &who, &token).await?;
-    let before = asked.starting_after.map(Seq);
     let (data, has_more) = super::entries(&portal, id, before, limit).await?;
     Ok(Json(List::<Value> { data, has_more }).into_response())
 }

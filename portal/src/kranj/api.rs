@@ -5,14 +5,12 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
-use cekr_issuer::Seq;
 use cekr_switch::control::{PointsHistory, PointsView};
-use cekr_switch::http::ApiError;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::points::{read, read_history};
 use crate::Portal;
+use crate::card::api::{Asked, page_of};
 use crate::identity::{SignedIn, held_card};
 use crate::page::failed::{self, Failed};
 
@@ -61,14 +59,6 @@ pub(crate) async fn show(
     Ok(Json(read(&portal, id).await?))
 }
 
-/// What a history may be asked.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
-    limit: Option<usize>,
-    starting_after: Option<u64>,
-}
-
 #[utoipa::path(get, path = "/v1/holder/cards/{id}/points/history", tag = "holder",
     operation_id = "holder_card_points_history", summary = "How a card's points changed",
     security(("holder" = [])),
@@ -89,22 +79,13 @@ pub(crate) async fn history(
     Path(token): Path<String>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Failed> {
-    let Ok(Query(asked)) = asked else {
-        let message = "limit and starting_after are numbers, and nothing else can be asked";
-        return Ok(ApiError::invalid("invalid_parameter", message).into_response());
+    let (before, limit) = match page_of(asked) {
+        Ok(page) => page,
+        Err(refused) => return Ok(refused.into_response()),
     };
-    let limit = asked.limit.unwrap_or(ITEMS);
-    if !(1..=ITEMS_MAX).contains(&limit) {
-        let message = format!("limit is from 1 to {ITEMS_MAX}");
-        return Ok(ApiError::invalid("invalid_limit", message).of("limit").into_response());
-    }
     let id = held_card(&portal, &who, &token).await?;
-    let before = asked.starting_after.map(Seq);
     let PointsHistory { items, next } = read_history(&portal, id, before, limit).await?;
     let next = next.map(|seq| seq.0);
     let page = json!({ "data": items, "has_more": next.is_some(), "next": next });
     Ok(Json(page).into_response())
 }
-
-const ITEMS: usize = 10;
-const ITEMS_MAX: usize = 100;
